@@ -1,0 +1,331 @@
+"""Plays games: moves, gradients, averages, precision, many processes. Knows no GAN by name."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from .errors import InputError
+from .game import EMA, Batch, Clock, Game, Loss, Player, Terms, named_terms, only
+from .seeds import mix
+from .spec import Spec
+
+INIT, ROUND, SAMPLE = range(3)  # what a derived seed is for
+BLOCK = 64  # samples are drawn in blocks of this many, each with a seed of its own
+
+
+class Source(Protocol):
+    """What the engine asks of data."""
+
+    spec: Spec
+
+    def stream(
+        self, position: int, n: int, *, seed: int, rank: int, world: int, device: str, workers: int
+    ) -> Iterator[Batch]: ...
+
+
+class NonFinite(ArithmeticError):
+    """A term of the game is no longer a number."""
+
+
+class Engine:
+    """A game in play.
+
+    batch       examples a move, over all processes
+    micro       examples a backward pass and process; less than the batch accumulates gradients
+    precision   "fp32", or "bf16" for bfloat16 autocast
+    ema         half-life in examples of an average for every player that declares none of its own
+    augment     put in front of every discriminator, on data and fakes alike, in training only
+    workers     processes that decode data that does not fit in memory
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        data: Source,
+        *,
+        batch: int = 64,
+        micro: int | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+        precision: str = "fp32",
+        ema: float | None = None,
+        augment: nn.Module | None = None,
+        workers: int = 0,
+    ):
+        self.rank = dist.get_rank() if dist.is_initialized() else 0
+        self.world = dist.get_world_size() if dist.is_initialized() else 1
+        if batch < 1 or batch % self.world:
+            raise InputError(f"batch {batch} does not divide evenly over {self.world} processes")
+        self.game, self.data, self.batch, self.seed, self.device = game, data, batch, seed, device
+        self.micro, self.precision, self.workers = micro or batch // self.world, precision, workers
+        game.check(data.spec)
+        torch.manual_seed(mix(seed, INIT))  # the same first weights in every process
+        game.build(data.spec)
+        game.to(device).train()
+        self.players = {k: p if p.ema or not ema else _with_ema(p, ema) for k, p in game.players().items()}
+        self.moves = game.moves()
+        for move in self.moves:
+            if move.player not in self.players:
+                raise InputError(
+                    f"{type(game).__name__}: a move of {move.player!r}, but the players are {list(self.players)}"
+                )
+        game.requires_grad_(False)
+        for player in self.players.values():
+            for p in player.parameters():
+                p.requires_grad_(True)
+        self.optimizers = {k: p.optimizer(p.parameters()) for k, p in self.players.items()}
+        self.names = {tensor: name for name, tensor in _tensors(game).items()}
+        self.averages = {k: self._owned(p, clone=True) for k, p in self.players.items() if p.ema}
+        if augment is not None:
+            _put_in_front(augment.to(device), game.discriminators())
+        self._stream: Iterator[Batch] | None = None
+        self._sums: Terms = {}
+        self._counts: dict[str, int] = {}
+
+    @property
+    def clock(self) -> Clock:
+        return self.game.clock
+
+    # Playing.
+
+    def play(self, rounds: int) -> Engine:
+        """Rounds, until the clock shows `rounds` of them."""
+        while self.clock.rounds < rounds:
+            self.round()
+        return self
+
+    def round(self) -> None:
+        """The game's moves, in order. The i-th repeat of every move sees the i-th batch of the round.
+
+        All randomness of a round derives from (seed, round, rank), so resuming needs no random state.
+        """
+        torch.manual_seed(mix(self.seed, ROUND, self.clock.rounds, self.rank))
+        batches: list[Batch] = []
+        for move in self.moves:
+            for i in range(move.count(self.clock)):
+                if i == len(batches):
+                    batches.append(self._next())
+                for name, value in move.play(self, batches[i]).items():
+                    key = f"{move.player}/{name}"
+                    self._sums[key] = self._sums[key] + value if key in self._sums else value
+                    self._counts[key] = self._counts.get(key, 0) + 1
+        for name, average in self.averages.items():
+            self._average(self.players[name], average, self.batch * len(batches))
+        self.clock.rounds += 1
+
+    def descend(
+        self,
+        name: str,
+        objective: Callable[[Batch], Loss],
+        batch: Batch,
+        *,
+        gain: float = 1.0,
+        divisible: bool = True,
+    ) -> Terms:
+        """One optimizer step of player `name` on `gain` times the objective; the objective's terms, detached."""
+        terms: Terms = {}
+        with only(self.players[name], self.players.values()):
+            self.optimizers[name].zero_grad(set_to_none=True)
+            for part in batch.split(self.micro if divisible else batch.n):
+                share = part.n / batch.n
+                with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.precision == "bf16"):
+                    found = named_terms(objective(part), getattr(objective, "__name__", "loss"))
+                    loss = torch.stack([v.float() for v in found.values()]).sum()
+                (loss * (share * gain)).backward()
+                for key, value in found.items():
+                    value = value.detach().float() * share
+                    terms[key] = terms[key] + value if key in terms else value
+            self.step(name)
+        return terms
+
+    def step(self, name: str) -> None:
+        """Average the gradients of player `name` over processes, and let its optimizer use them."""
+        player, optimizer = self.players[name], self.optimizers[name]
+        self._reduce(player)
+        if player.schedule:
+            for group in optimizer.param_groups:
+                group.update(player.schedule(self.clock))
+        if player.clip:
+            nn.utils.clip_grad_norm_(player.parameters(), player.clip)
+        optimizer.step()
+        if player.after:
+            with torch.no_grad():
+                player.after()
+
+    def read(self) -> dict[str, float]:
+        """Mean of every term since the last reading, over all processes. The one place that waits for the device.
+
+        Raises NonFinite where a term was not a number in any of those rounds.
+        """
+        if not self._sums:
+            return {}
+        means = torch.stack([self._sums[k] / self._counts[k] for k in self._sums])
+        if self.world > 1:
+            dist.all_reduce(means)
+            means /= self.world
+        out = dict(zip(self._sums, means.tolist(), strict=True))
+        self._sums, self._counts = {}, {}
+        bad = [k for k, v in out.items() if not math.isfinite(v)]
+        if bad:
+            raise NonFinite(f"by round {self.clock.rounds} {', '.join(bad)} is no longer a finite number")
+        return out
+
+    # Sampling.
+
+    @contextmanager
+    def averaged(self) -> Iterator[Game]:
+        """Inside, players that have an average wear it, and the game is in evaluation mode."""
+
+        def swap() -> None:
+            for name, average in self.averages.items():
+                for key, tensor in self._owned(self.players[name]).items():
+                    average[key].data, tensor.data = tensor.data, average[key].data
+
+        swap()
+        self.game.eval()
+        try:
+            yield self.game
+        finally:
+            self.game.train()
+            swap()
+
+    @torch.no_grad()
+    def sample(self, n: int, seed: int = 0) -> Tensor:
+        """`n` samples of the averaged game, in model space, on the CPU. The first k of n samples do not depend on n."""
+        with self.averaged() as game:
+            return draw(game, n, seed, self.device)
+
+    # State: all that a bit-exact resume needs.
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Named tensors, and plain values that JSON holds exactly."""
+        tensors = {f"game/{name}": tensor for tensor, name in self.names.items()}
+        values: dict[str, Any] = {"clock": vars(self.clock).copy(), "optimizers": {}}
+        for player, average in self.averages.items():
+            tensors |= {f"ema/{player}/{k}": v for k, v in average.items()}
+        for player, optimizer in self.optimizers.items():
+            state = optimizer.state_dict()
+            names = [self.names[p] for p in self.players[player].parameters()]
+            for i, entries in state["state"].items():
+                tensors |= {f"optimizer/{player}/{names[i]}/{k}": v for k, v in entries.items() if v is not None}
+            values["optimizers"][player] = [
+                {k: v for k, v in g.items() if k != "params"} for g in state["param_groups"]
+            ]
+        return {k: v.detach() for k, v in tensors.items()}, values
+
+    def load(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+        """The inverse of `state`. Raises InputError where the saved game is not this one."""
+        own, _ = self.state()
+        saved = {k for k in tensors if not k.startswith("optimizer/")}
+        expected = {k for k in own if not k.startswith("optimizer/")}
+        wrong = sorted(saved ^ expected) or sorted(k for k in saved if tensors[k].shape != own[k].shape)
+        if wrong:
+            raise InputError(f"the checkpoint is of another game or size: {', '.join(wrong[:5])}")
+        for key in expected:
+            own[key].copy_(tensors[key])
+        for player, optimizer in self.optimizers.items():
+            state: dict[int, dict[str, Tensor]] = {}
+            for i, p in enumerate(self.players[player].parameters()):
+                prefix = f"optimizer/{player}/{self.names[p]}/"
+                entries = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+                if entries:
+                    state[i] = entries
+            groups = copy.deepcopy(values["optimizers"][player])
+            for group, own_group in zip(groups, optimizer.state_dict()["param_groups"], strict=True):
+                group["params"] = own_group["params"]
+                if isinstance(group.get("betas"), list):
+                    group["betas"] = tuple(group["betas"])
+            optimizer.load_state_dict({"state": state, "param_groups": groups})
+        vars(self.clock).update(values["clock"])
+        self._stream = None
+
+    # What it is made of.
+
+    def _next(self) -> Batch:
+        if self._stream is None:
+            self._stream = self.data.stream(
+                self.clock.examples,
+                self.batch,
+                seed=self.seed,
+                rank=self.rank,
+                world=self.world,
+                device=self.device,
+                workers=self.workers,
+            )
+        self.clock.examples += self.batch
+        return next(self._stream)
+
+    def _reduce(self, player: Player) -> None:
+        """Mean gradient over processes, in one flat message. DDP's wrapper would synchronise only what passes through its
+        `forward`, and objectives call parts of networks: `D.features`, `G.synthesis`."""
+        if self.world == 1:
+            return
+        parameters = player.parameters()
+        grads = [p.grad for p in parameters if p.grad is not None]
+        present = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
+        flat = torch.cat([present, *(g.flatten() for g in grads)])
+        sizes = torch.tensor([len(flat), -len(flat)], device=self.device)
+        dist.all_reduce(sizes, dist.ReduceOp.MAX)
+        if sizes[0] != -sizes[1]:
+            raise RuntimeError(
+                "processes disagree about which parameters have a gradient; an objective branches on its data"
+            )
+        dist.all_reduce(flat)
+        flat /= self.world
+        for g, part in zip(grads, flat[len(present) :].split([g.numel() for g in grads]), strict=True):
+            g.copy_(part.view_as(g))
+
+    def _owned(self, player: Player, clone: bool = False) -> dict[str, Tensor]:
+        """A player's parameters and persistent buffers by their names in the game."""
+        found = {t: None for m in player.owned() for t in _tensors(m).values()}
+        return {self.names[t]: t.detach().clone() if clone else t for t in found}
+
+    @torch.no_grad()
+    def _average(self, player: Player, average: dict[str, Tensor], examples: int) -> None:
+        assert player.ema is not None
+        weight = 1 - player.ema.decay(examples, self.clock)
+        for name, tensor in self._owned(player).items():
+            if tensor.is_floating_point():
+                average[name].lerp_(tensor, weight)
+            else:
+                average[name].copy_(tensor)
+
+
+@torch.no_grad()
+def draw(game: Game, n: int, seed: int = 0, device: str = "cpu") -> Tensor:
+    """`n` samples of a game as it stands, on the CPU, block by block; the global random state is left as it was."""
+    blocks = []
+    with torch.random.fork_rng(_devices(device)):
+        for i in range(0, n, BLOCK):
+            torch.manual_seed(mix(seed, SAMPLE, i))
+            blocks.append(game.sample(BLOCK).float().cpu())
+    return torch.cat(blocks)[:n] if blocks else game.sample(1)[:0].float().cpu()
+
+
+def _devices(device: str) -> list[int]:
+    return list(range(torch.cuda.device_count())) if device.startswith("cuda") else []
+
+
+def _tensors(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters and persistent buffers, the very tensors, by name."""
+    return {k: v for k, v in module.state_dict(keep_vars=True).items() if isinstance(v, Tensor)}
+
+
+def _with_ema(player: Player, half_life: float) -> Player:
+    return Player(player.modules, player.optimizer, EMA(half_life), player.schedule, player.clip, player.after)
+
+
+def _put_in_front(augment: nn.Module, discriminators: list[nn.Module]) -> None:
+    def hook(module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        return (augment(args[0]), *args[1:]) if module.training else None
+
+    for module in discriminators:
+        module.register_forward_pre_hook(hook)

@@ -1,0 +1,15 @@
+"""The one error that a user can cause."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something the user gave is wrong. The message says what, where, and what would be right; the command line
+    prints it without a traceback and exits with status 2."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` for the known word most like `word`, or nothing."""
+    match = difflib.get_close_matches(word, list(known), 1)
+    return f"; did you mean {match[0]!r}?" if match else ""

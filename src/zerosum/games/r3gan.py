@@ -1,0 +1,157 @@
+"""The GAN is dead; long live the GAN! A modern GAN baseline. Huang et al., 2024. arXiv:2501.05441"""
+
+import math
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..game import EMA, Game, Move, Player
+from ..nets import Discriminator, discriminator, generator, pyramid
+from ..optim import Adam
+from ..penalties import square_norm, value_and_gradient
+from ..priors import Normal
+from ..spec import Field, Spec
+
+
+class R3GAN(Game):
+    """Every fake is compared with a real one, and D's slope is held down on both (Sec. 2):
+
+    min_G max_D  -E softplus(-(D(x) - D(G(z)))) - gamma/2 (E|grad D(x)|^2 + E|grad D(G(z))|^2)
+
+    Pairs of hyperparameters are a first and a last value; a cosine over `decay` examples leads from one to the other.
+    """
+
+    z_dim: int = 64
+    width: int = 64  # channels up to 32x32, half of them at every doubling after; the paper's networks have 768
+    blocks: int = 2  # residual blocks a stage
+    gamma: tuple[float, float] = (0.5, 0.05)  # grows with the number and the variance of the pixels; `auto` measures it
+    lr: tuple[float, float] = (2e-4, 5e-5)
+    beta2: tuple[float, float] = (0.9, 0.99)
+    decay: float = 2e7  # examples
+    ema: float = 5e5  # half-life in examples
+    relativistic: bool = True  # False: the losses of GAN, the ablation of Sec. 2
+
+    def build(self, spec: Spec) -> None:
+        self.prior = Normal(self.z_dim)
+        if spec.x.kind == "image":
+            self.G = ResidualGenerator(self.z_dim, spec.x, self.width, self.blocks)
+            self.D = residual_discriminator(spec.x, self.width, self.blocks)
+        else:
+            self.G, self.D = generator(self.z_dim, spec.x, self.width), discriminator(spec.x, self.width)
+
+    def players(self) -> dict[str, Player]:
+        adam = Adam(self.lr[0], betas=(0.0, self.beta2[0]))
+        return {
+            "D": Player(self.D, adam, schedule=self.schedule),
+            "G": Player(self.G, adam, ema=EMA(self.ema), schedule=self.schedule),
+        }
+
+    def moves(self) -> list[Move]:
+        return [Move("D", self.discriminate), Move("G", self.generate)]
+
+    def now(self, first_last: tuple[float, float]) -> float:
+        first, last = first_last
+        t = min(self.clock.examples / self.decay, 1.0)
+        return last + (first - last) * (1 + math.cos(math.pi * t)) / 2
+
+    def schedule(self, clock):
+        return {"lr": self.now(self.lr), "betas": (0.0, self.now(self.beta2))}
+
+    def lead(self, a: Tensor, b: Tensor) -> Tensor:
+        """E softplus(-(a - b)): small where a's logits lie above b's."""
+        if self.relativistic:
+            return F.softplus(b - a).mean()
+        return F.softplus(-a).mean() + F.softplus(b).mean()
+
+    def discriminate(self, batch):
+        """E softplus(D(G(z)) - D(x)) + gamma/2 (E|grad D(x)|^2 + E|grad D(G(z))|^2)"""
+        (real, at_real), (fake, at_fake) = (value_and_gradient(self.D, x) for x in (batch.x, self.sample(batch.n)))
+        half = self.now(self.gamma) / 2
+        return {"pair": self.lead(real, fake), "r1": half * square_norm(at_real), "r2": half * square_norm(at_fake)}
+
+    def generate(self, batch):
+        """E softplus(D(x) - D(G(z)))"""
+        return self.lead(self.D(self.sample(batch.n)), self.D(batch.x))
+
+
+class ResidualGenerator(nn.Module):
+    """A learnt picture of the smallest size, weighted by z; residual blocks between doublings; no normalisation."""
+
+    def __init__(self, z: int, field: Field, width: int, blocks: int):
+        super().__init__()
+        c, h, w = field.shape
+        sizes = pyramid(h, w)
+        channels = [widths(width, *size) for size in sizes]
+        scale = (blocks * len(sizes)) ** -0.25
+        self.basis = nn.Parameter(torch.randn(channels[0], *sizes[0]))
+        self.mix = scaled(nn.Linear(z, channels[0], bias=False))
+        layers: list[nn.Module] = [Block(channels[0], scale) for _ in range(blocks)]
+        for (a, b), size in zip(pairwise(channels), sizes[1:], strict=True):
+            layers += [
+                nn.Upsample(size, mode="bilinear"),
+                scaled(nn.Conv2d(a, b, 1, bias=False)) if a != b else nn.Identity(),
+            ]
+            layers += [Block(b, scale) for _ in range(blocks)]
+        self.layers = nn.Sequential(*layers, scaled(nn.Conv2d(channels[-1], c, 1)))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(self.basis * self.mix(z)[:, :, None, None])
+
+
+def residual_discriminator(field: Field, width: int, blocks: int) -> Discriminator:
+    """The mirror of the generator; a depthwise convolution over the smallest size and a linear layer end it."""
+    c, h, w = field.shape
+    sizes = pyramid(h, w)[::-1]
+    channels = [widths(width, *size) for size in sizes]
+    scale = (blocks * len(sizes)) ** -0.25
+    layers: list[nn.Module] = [scaled(nn.Conv2d(c, channels[0], 1))]
+    for a, b in pairwise(channels):
+        layers += [*(Block(a, scale) for _ in range(blocks)), Halve(a)]
+        layers += [scaled(nn.Conv2d(a, b, 1, bias=False))] if a != b else []
+    top = channels[-1]
+    layers += [
+        *(Block(top, scale) for _ in range(blocks)),
+        scaled(nn.Conv2d(top, top, sizes[-1], groups=top, bias=False)),
+    ]
+    return Discriminator(nn.Sequential(*layers, nn.Flatten()), top)
+
+
+class Block(nn.Module):
+    """x + f(x): 1x1 to twice the channels, grouped 3x3 with 16 channels a group, 1x1 back, which starts at zero (Sec. 3)."""
+
+    def __init__(self, c: int, scale: float):
+        super().__init__()
+        wide, gain = 2 * c, scale * math.sqrt(2 / (1 + 0.2**2))
+        self.f = nn.Sequential(
+            scaled(nn.Conv2d(c, wide, 1), gain), nn.LeakyReLU(0.2),
+            scaled(nn.Conv2d(wide, wide, 3, 1, 1, groups=wide // 16), gain), nn.LeakyReLU(0.2),
+            scaled(nn.Conv2d(wide, c, 1, bias=False), 0.0),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.f(x)
+
+
+class Halve(nn.Conv2d):
+    """Blur by [1, 2, 1] both ways and take every second pixel; nothing is learnt."""
+
+    def __init__(self, c: int):
+        super().__init__(c, c, 3, 2, 1, groups=c, bias=False, padding_mode="replicate")
+        line = torch.tensor([1.0, 2.0, 1.0]) / 4
+        del self.weight
+        self.register_buffer("weight", line.outer(line).expand(c, 1, 3, 3).clone(), persistent=False)
+
+
+def widths(width: int, h: int, w: int) -> int:
+    """Channels at this size, a multiple of 8."""
+    return max(8, width // 2 ** max(0, math.ceil(math.log2(max(h, w) / 32))) // 8 * 8)
+
+
+def scaled(layer: nn.Module, gain: float = 1.0) -> nn.Module:
+    """Weights from N(0, gain^2 / fan_in), no bias at first."""
+    nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(layer.weight[0].numel()))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer

@@ -1,0 +1,38 @@
+"""Networks that three or more games share. The field decides: rows get perceptrons, pictures get convolutions."""
+
+from torch import nn
+
+from ..spec import Field
+from .dcgan import DCGANDiscriminator, DCGANGenerator, pyramid
+from .mlp import Discriminator, Maxout, mlp, output
+
+__all__ = [
+    "DCGANDiscriminator",
+    "DCGANGenerator",
+    "Discriminator",
+    "Maxout",
+    "discriminator",
+    "generator",
+    "mlp",
+    "output",
+    "pyramid",
+]
+
+
+def generator(z: int, field: Field, width: int) -> nn.Module:
+    """`[n, z]` -> `[n, *field.shape]`. Rows: three hidden layers of `4 * width` units. Pictures: DCGAN's, `width` channels
+    at the last layer."""
+    if field.kind == "image":
+        return DCGANGenerator(z, field, width)
+    hidden = [4 * width] * 3
+    return nn.Sequential(mlp(z, *hidden, field.size), output(field))
+
+
+def discriminator(field: Field, width: int, norm: bool = False) -> Discriminator:
+    """`[n, *field.shape]` -> logits `[n]`; `features` is everything below the last layer. The mirror of `generator`;
+    `norm` puts batch norm where DCGAN has it."""
+    if field.kind == "image":
+        return DCGANDiscriminator(field, width, norm)
+    hidden = [4 * width] * 3
+    leaky = nn.LeakyReLU(0.2)
+    return Discriminator(mlp(field.size, *hidden, act=lambda: leaky, last=leaky), hidden[-1])

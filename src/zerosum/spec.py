@@ -1,0 +1,218 @@
+"""What data looks like, to games and to users.
+
+Games see tensors: images in [-1, 1] as `[n, c, h, w]`, rows as `[n, d]` with numbers standardised and categories
+one-hot, labels as integers `[n]`. A `Field` describes one such array and holds the codec that leads back to the
+user's own units. A `Spec` is the named fields of a data set; it is plain values, so it travels with every checkpoint.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Linear map between the user's pixel values in [low, high] and [-1, 1]."""
+
+    low: float = 0.0
+    high: float = 255.0
+    dtype: str = "uint8"
+    layout: str = "chw"  # of one picture as the user has it: "hw", "hwc" or "chw"
+
+    def encode(self, values: Tensor) -> Tensor:
+        """`[n, c, h, w]` in the user's range -> float32 in [-1, 1]."""
+        return (values.to(torch.float32) - self.low) * (2 / (self.high - self.low)) - 1
+
+    def decode(self, x: Tensor) -> np.ndarray:
+        """`[n, c, h, w]` in [-1, 1] -> the user's range, dtype and layout, clipped to [low, high]."""
+        values = (x.detach().cpu().double().clamp(-1, 1) + 1) * ((self.high - self.low) / 2) + self.low
+        out = values.numpy()
+        if np.issubdtype(np.dtype(self.dtype), np.integer):
+            out = out.round()
+        out = out.astype(self.dtype)
+        return {"hw": lambda v: v[:, 0], "hwc": lambda v: v.transpose(0, 2, 3, 1), "chw": lambda v: v}[self.layout](out)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table. Numbers are standardised; `categories`, where there are any, are one-hot."""
+
+    name: str
+    mean: float = 0.0
+    std: float = 1.0
+    low: float | None = None  # range of the training data, in the user's units
+    high: float | None = None
+    decimals: int | None = (
+        None  # digits after the point to round to; 0 for whole numbers, None for as many as there are
+    )
+    categories: tuple[Any, ...] = ()
+
+    @property
+    def width(self) -> int:
+        return len(self.categories) or 1
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Rows of numbers and categories. `table` tells a named table (decoded to a structured array) from a bare array."""
+
+    columns: tuple[Column, ...]
+    dtype: str = "float32"  # of a bare array
+    table: bool = False
+
+    @property
+    def width(self) -> int:
+        return sum(c.width for c in self.columns)
+
+    @cached_property
+    def blocks(self) -> tuple[slice, ...]:
+        """Where each column lies in the encoded row."""
+        ends = np.cumsum([c.width for c in self.columns]).tolist()
+        return tuple(slice(end - c.width, end) for c, end in zip(self.columns, ends, strict=True))
+
+    @cached_property
+    def _affine(self) -> tuple[Tensor, Tensor]:
+        mean = [m for c in self.columns for m in [0.0 if c.categories else c.mean] * c.width]
+        std = [s for c in self.columns for s in [1.0 if c.categories else c.std] * c.width]
+        return torch.tensor(mean, dtype=torch.float64), torch.tensor(std, dtype=torch.float64)
+
+    def encode(self, values: Tensor) -> Tensor:
+        """`[n, width]` in the user's units (categories already one-hot) -> standardised float32."""
+        mean, std = (v.to(values.device, torch.float32) for v in self._affine)
+        return (values.to(torch.float32) - mean) / std
+
+    def decode(self, x: Tensor) -> np.ndarray:
+        """`[n, width]` -> a bare array `[n, columns]`, or a structured array with one named field a column."""
+        mean, std = self._affine
+        values = (x.detach().cpu().double() * std + mean).numpy()
+        out = [self._decode_column(c, values[:, block]) for c, block in zip(self.columns, self.blocks, strict=True)]
+        if not self.table:
+            return np.stack(out, 1).astype(self.dtype) if out else values.astype(self.dtype)
+        rows = np.empty(len(values), dtype=[(c.name, v.dtype) for c, v in zip(self.columns, out, strict=True)])
+        for c, v in zip(self.columns, out, strict=True):
+            rows[c.name] = v
+        return rows
+
+    @staticmethod
+    def _decode_column(column: Column, values: np.ndarray) -> np.ndarray:
+        if column.categories:
+            return np.array(column.categories, dtype=object)[values.argmax(1)]
+        v = values[:, 0]
+        if column.decimals is None:
+            return v
+        v = v.round(column.decimals)
+        return v.astype(np.int64) if column.decimals == 0 else v
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Names of the classes that an integer label counts."""
+
+    names: tuple[str, ...]
+
+    def decode(self, y: Tensor) -> np.ndarray:
+        return np.array(self.names, dtype=object)[y.detach().cpu().numpy()]
+
+
+Codec = Pixels | Columns | Classes
+
+
+@dataclass(frozen=True)
+class Field:
+    """One named array, as games see it.
+
+    `shape` is one example's: `(c, h, w)` for an image, `(d,)` for a vector, `()` for a label.
+    `kind` is "image", "vector" or "label". `extra` holds facts that only some data has, such as the centres of a toy
+    mixture's modes (`{"modes": [[x, y], ...], "mode_std": s}`, in the user's units).
+    """
+
+    shape: tuple[int, ...]
+    kind: str
+    codec: Codec
+    extra: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def size(self) -> int:
+        """Values in one example."""
+        return int(np.prod(self.shape))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.codec.names if isinstance(self.codec, Classes) else ()
+
+    @property
+    def categorical(self) -> tuple[slice, ...]:
+        """The one-hot blocks of a row."""
+        if not isinstance(self.codec, Columns):
+            return ()
+        return tuple(b for c, b in zip(self.codec.columns, self.codec.blocks, strict=True) if c.categories)
+
+    def decode(self, x: Tensor) -> np.ndarray:
+        """Back to the user's own units."""
+        return self.codec.decode(x)
+
+    def __str__(self) -> str:
+        if self.kind == "label":
+            return f"label, {len(self.classes)} classes"
+        return f"{self.kind} {'x'.join(map(str, self.shape))}"
+
+
+class Spec:
+    """The named fields of a data set: `spec.x`, `spec.y`, `spec.a`..."""
+
+    def __init__(self, **fields: Field):
+        self.fields = fields
+
+    def __getattr__(self, name: str) -> Field:
+        try:
+            return self.__dict__["fields"][name]
+        except KeyError:
+            raise AttributeError(
+                f"this data has no array {name!r}; it has {', '.join(self.__dict__['fields'])}"
+            ) from None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.fields
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Spec) and self.fields == other.fields
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}: {f}" for name, f in self.fields.items())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values that `Spec.from_json` reads back."""
+        return {
+            name: {
+                "shape": list(f.shape),
+                "kind": f.kind,
+                "extra": f.extra,
+                type(f.codec).__name__.lower(): asdict(f.codec),
+            }
+            for name, f in self.fields.items()
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Spec:
+        return cls(**{name: _field(v) for name, v in values.items()})
+
+
+def _field(v: dict[str, Any]) -> Field:
+    codec: Codec
+    if "pixels" in v:
+        codec = Pixels(**v["pixels"])
+    elif "classes" in v:
+        codec = Classes(tuple(v["classes"]["names"]))
+    else:
+        c = v["columns"]
+        columns = tuple(Column(**{**column, "categories": tuple(column["categories"])}) for column in c["columns"])
+        codec = Columns(columns, c["dtype"], c["table"])
+    return Field(tuple(v["shape"]), v["kind"], codec, v["extra"])
