@@ -10,6 +10,6 @@ class InputError(ValueError):
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` for the known word most like `word`, or nothing."""
+    """What to put behind "no game 'x'": the known word most like it as a question, or a full stop."""
     match = difflib.get_close_matches(word, list(known), 1)
-    return f"; did you mean {match[0]!r}?" if match else ""
+    return f"; did you mean {match[0]!r}?" if match else "."

@@ -30,7 +30,7 @@ class R3GAN(Game):
     lr: tuple[float, float] = (2e-4, 5e-5)
     beta2: tuple[float, float] = (0.9, 0.99)
     decay: float = 2e7  # examples
-    ema: float = 5e5  # half-life in examples
+    half_life: float = 5e5  # of the average of G, in examples
     relativistic: bool = True  # False: the losses of GAN, the ablation of Sec. 2
 
     def build(self, spec: Spec) -> None:
@@ -45,7 +45,7 @@ class R3GAN(Game):
         adam = Adam(self.lr[0], betas=(0.0, self.beta2[0]))
         return {
             "D": Player(self.D, adam, schedule=self.schedule),
-            "G": Player(self.G, adam, ema=EMA(self.ema), schedule=self.schedule),
+            "G": Player(self.G, adam, ema=EMA(self.half_life), schedule=self.schedule),
         }
 
     def moves(self) -> list[Move]:

@@ -1,0 +1,249 @@
+"""Opens whatever the user names or gives."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import InputError, nearest
+from .arrays import Data, Group
+from .fields import Options, groups_of
+from .named import NAMES, named
+from .readers import X, is_idx, read_idx, read_npy, read_npz, sort_out
+from .tables import find_table, frame_of, is_table, read_table
+from .toys import TOYS, toy
+
+Found = tuple[list[Group], list[Group], list[str]]  # to train on, to hold out, notes
+
+
+def open(
+    source: Any,
+    *,
+    columns: str | list[str] | None = None,
+    labels: str | None = None,
+    size: str | int | tuple[int, int] | None = None,
+    flip: bool = False,
+    bad_files: str = "stop",
+    missing: str = "stop",
+    holdout: float = 0.1,
+    limit: int | None = None,
+    data_dir: str | Path | None = None,
+    memory: float = 2.0,
+) -> Data:
+    """Data from a name, a file, a folder, or arrays.
+
+    Args:
+        source: a name ("digits", "mnist", "ring8", "ring8:20000", "quickdraw:flamingo"); a folder or zip of pictures,
+            sub-folders being classes; .npy, .npz, idx, .csv, .tsv, .parquet; a tensor, an array, a pair (x, y), a dict
+            of arrays, a pandas or polars frame.
+        columns: of a table, those to use, "age,income"; "kind:category" takes numbers for categories. In an .npz, the
+            array to be x.
+        labels: the column or array that holds the classes.
+        size: "64" or "48x64" (height x width): pictures are scaled to cover it, and cropped at the centre.
+        flip: show each picture mirrored half of the time.
+        bad_files: "stop" with an error that names files that are no pictures, or "skip" them.
+        missing: "stop" with an error that names empty cells, or "drop" such rows.
+        holdout: share of the examples that is never trained on, where there is no test set; 0 for none.
+        limit: use at most so many examples, drawn once at random.
+        data_dir: folder in which public sets are looked for, before ZEROSUM_DATA.
+        memory: GiB; data that take more are read from disk batch by batch.
+
+    Raises:
+        InputError: with what was wrong, where, and what would be right.
+    """
+    given = dict(columns=columns, labels=labels, size=size, flip=flip, bad_files=bad_files, missing=missing)
+    given |= dict(holdout=holdout, limit=limit, data_dir=None if data_dir is None else str(data_dir), memory=memory)
+    if isinstance(source, Data):
+        return source
+    options = checked(given)
+    where, name = whereabouts(source, options)
+    train, held, notes = find(where, options)
+    if flip and not any(a.field.kind == "image" for g in train for a in g.arrays.values()):
+        raise InputError("flip mirrors pictures; this data has none")
+    if not held:
+        notes = [*notes, "nothing is held out: metrics compare with the training data"]
+    kept = {k: v for k, v in given.items() if v != DEFAULTS[k]}
+    reopen = where if isinstance(where, str) else str(where) if isinstance(where, Path) else "memory"
+    return Data(name, tuple(train), reopen, kept, flip, notes, tuple(held) or None)
+
+
+DEFAULTS: dict[str, Any] = dict(open.__kwdefaults__ or {})
+
+
+def checked(given: dict[str, Any]) -> Options:
+    """The options, or an InputError that says which is wrong."""
+    for name, allowed in (("bad_files", ("stop", "skip")), ("missing", ("stop", "drop"))):
+        if given[name] not in allowed:
+            raise InputError(
+                f"{name} must be {' or '.join(allowed)}, not {given[name]!r}{nearest(str(given[name]), allowed)}"
+            )
+    if not 0 <= given["holdout"] < 1:
+        raise InputError(f"holdout is a share of the examples, from 0 to less than 1; not {given['holdout']}")
+    if given["limit"] is not None and given["limit"] < 2:
+        raise InputError(f"limit must be at least 2 examples, not {given['limit']}")
+    if given["memory"] < 0:
+        raise InputError(f"memory is in GiB, 0 or more; not {given['memory']}")
+    return Options(**{**given, "size": None if given["size"] is None else size_of(given["size"])})
+
+
+def size_of(given: str | int | tuple[int, int] | list[int]) -> tuple[int, int]:
+    """ "64" -> (64, 64); "48x64" -> (48, 64), height first."""
+    parts = list(given) if isinstance(given, (tuple, list)) else re.split("[x*]", str(given).strip().lower())
+    if len(parts) not in (1, 2) or not all(str(p).isdecimal() and int(p) > 0 for p in parts):
+        raise InputError(f"size {given!r} must be like 64, or 48x64 for height x width")
+    return int(parts[0]), int(parts[-1])
+
+
+def whereabouts(source: Any, options: Options) -> tuple[Any, str]:
+    """A name as we know it, a path that exists, or arrays as they are; and a short name for folders."""
+    if isinstance(source, (str, Path)):
+        word = str(source).partition(":")[0].lower().replace("_", "-")
+        if isinstance(source, str) and word in (*NAMES, *TOYS):
+            rest = source.partition(":")[2]
+            known = f"{word}:{rest}" if rest else word
+            return known, safe(known)
+        path = Path(source).expanduser()
+        if not path.exists():
+            raise InputError(no_such(str(source)))
+        path = path.resolve()
+        return path, safe(path.name if path.is_dir() else path.name.partition(".")[0])
+    return source, "data"
+
+
+def safe(name: str) -> str:
+    """Fit for a folder's name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "data"
+
+
+def no_such(source: str) -> str:
+    if source == "memory":
+        return "this data was given as arrays in memory; give the same arrays again, from Python"
+    if "/" in source or "\\" in source or re.search(r"\.\w{2,7}$", source):
+        return f"there is no file or folder {source!r}"
+    known = (*NAMES, *TOYS)
+    near = nearest(source.partition(":")[0], known)
+    return f"no data is named {source!r}, and there is no such file{near or '.'} Names: {', '.join(known)}"
+
+
+def find(where: Any, options: Options) -> Found:
+    picture_set = isinstance(where, str) or (
+        isinstance(where, Path) and (where.is_dir() or where.suffix.lower() == ".zip")
+    )
+    for name in ("columns", "labels"):
+        if picture_set and getattr(options, name) is not None:
+            raise InputError(f"{name} is for tables and .npz; data {str(where)!r} is neither")
+    if isinstance(where, str):
+        return find_named(where, options)
+    if isinstance(where, Path):
+        return find_path(where, options)
+    return find_arrays(where, options)
+
+
+def find_named(where: str, options: Options) -> Found:
+    if where.partition(":")[0] in TOYS:
+        if options.size:
+            raise InputError(f"size scales pictures; {where} has none")
+        train, held = toy(where, options)
+        return [train], [held], []
+    train, test = named(where, options)
+    return groups_of([train], options, None if test is None else [test])
+
+
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+GIVABLE = "a name, a path, a tensor, an array, a pair (x, y), a dict of arrays, or a pandas or polars frame"
+READABLE = "folders and .zip of pictures, .npy, .npz, idx, .csv, .tsv, .parquet"
+
+
+def find_path(path: Path, options: Options) -> Found:
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return find_folder(path, options)
+    if is_idx(path):
+        return find_idx(path, options)
+    if suffix == ".npy":
+        return groups_of([{"x": read_npy(path, options)}], options)
+    if suffix == ".npz":
+        groups, tests, notes = sort_out(read_npz(path), str(path), options)
+        train, held, more = groups_of(groups, options, tests)
+        return train, held, notes + more
+    if suffix == ".zip":
+        from .images import find_pictures
+        from .places import Archive
+
+        return find_pictures(Archive(path), str(path), options)
+    if is_table(path):
+        return find_table(read_table(path), str(path), options)
+    hint = "; put pictures in a folder" if suffix in PICTURES else ""
+    raise InputError(f"{path}: files that end in {suffix!r} are not read{hint}. zerosum reads {READABLE}")
+
+
+def find_folder(path: Path, options: Options) -> Found:
+    """Pictures; or the four files of an idx set."""
+    from .images import find_pictures
+    from .named import IDX, idx_set, packed_or_not
+    from .places import Folder
+
+    files = [packed_or_not(path, f"{name}.gz") for name in IDX]
+    if all(files):
+        train, test = idx_set(None)([f for f in files if f])
+        return groups_of([train], options, None if test is None else [test])
+    return find_pictures(Folder(path), str(path), options)
+
+
+def find_idx(path: Path, options: Options) -> Found:
+    """Pictures; their labels lie beside them, under the usual name."""
+    arrays = {"x": read_idx(path)}
+    beside = path.with_name(path.name.replace("images-idx3", "labels-idx1"))
+    if beside != path and beside.exists():
+        arrays["y"] = read_idx(beside)
+    return groups_of([arrays], options)
+
+
+def find_arrays(given: Any, options: Options) -> Found:
+    frame = frame_of(given)
+    if frame is not None:
+        return find_table(frame, "the table", options)
+    given = by_name(given)
+    if isinstance(given, dict) and is_columns(given):
+        import polars as pl
+
+        return find_table(pl.DataFrame({str(k): np.asarray(v) for k, v in given.items()}), "the table", options)
+    first = torch.is_tensor(given) or (isinstance(given, dict) and any(map(torch.is_tensor, given.values())))
+    arrays = {name: as_array(v) for name, v in (given if isinstance(given, dict) else {"x": given}).items()}
+    groups, tests, notes = sort_out(arrays, "the dict", options)
+    train, held, more = groups_of(groups, options, tests, channels_first=first)
+    return train, held, notes + more
+
+
+def by_name(given: Any) -> Any:
+    """A pair -> {"x": ..., "y": ...}; a structured array -> its columns; anything else as it is."""
+    if isinstance(given, tuple) and len(given) == 2:
+        return {"x": given[0], "y": given[1]}
+    if isinstance(given, np.ndarray) and given.dtype.names:
+        return {name: given[name] for name in given.dtype.names}
+    if isinstance(given, dict) and not given:
+        raise InputError("the dict holds no arrays")
+    return given
+
+
+def is_columns(given: dict[Any, Any]) -> bool:
+    """Is a dict a table: one-dimensional columns under names of their own?"""
+    usual = {"x", "a", "b", "x_train", *X}
+    return not any(str(k).lower() in usual for k in given) and all(np.ndim(v) == 1 for v in given.values())
+
+
+def as_array(value: Any) -> np.ndarray:
+    """A tensor, an array or nested lists of numbers as an array."""
+    if torch.is_tensor(value):
+        return value.detach().cpu().numpy()
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise InputError(f"the data given is no array: {error}") from error
+    if not array.ndim:
+        raise InputError(f"data cannot be read from {type(value).__name__} {value!r}: give {GIVABLE}")
+    return array

@@ -1,0 +1,71 @@
+"""Samples, in the user's own units, to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .data import pictures
+from .errors import InputError
+from .spec import Columns, Pixels
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .spec import Field
+
+SUFFIXES = ".png, .npy, .npz, .csv, .parquet, or a folder"
+
+
+def write(x: Tensor, field: Field, path: Path, reference: Tensor | None = None) -> Path:
+    """Write samples `x`, `[n, *field.shape]` in model space, in the form that the path's suffix asks for.
+
+    .png is one picture of all; .npy and .npz hold the user's units; .csv and .parquet one row a sample; a path without a
+    suffix is a folder, of one PNG a picture, or of samples.csv. `reference` are real examples for a scatter plot.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".png", ".npy", ".npz", ".csv", ".parquet", ""):
+        raise InputError(f"cannot write samples as {path.suffix!r}; --out takes {SUFFIXES}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if suffix == ".png":
+        pictures.picture(x, field, reference).save(path)
+    elif suffix == ".npy":
+        np.save(path, without_objects(field.decode(x)), allow_pickle=False)
+    elif suffix == ".npz":
+        np.savez(path, x=without_objects(field.decode(x)), allow_pickle=False)
+    elif suffix:
+        frame = table(x, field)
+        frame.write_csv(path) if suffix == ".csv" else frame.write_parquet(path)
+    elif isinstance(field.codec, Pixels):
+        path.mkdir(exist_ok=True)
+        for i, one in enumerate(x):
+            pictures.single(one).save(path / f"{i:06d}.png")
+    else:
+        path.mkdir(exist_ok=True)
+        table(x, field).write_csv(path / "samples.csv")
+    return path
+
+
+def without_objects(values: np.ndarray) -> np.ndarray:
+    """Strings as fixed-width text: an array of objects could only be pickled."""
+    if values.dtype.names is None:
+        return values
+    columns = {n: values[n].astype(str) if values[n].dtype == object else values[n] for n in values.dtype.names}
+    out = np.empty(len(values), dtype=[(n, c.dtype) for n, c in columns.items()])
+    for name, column in columns.items():
+        out[name] = column
+    return out
+
+
+def table(x: Tensor, field: Field):
+    """A polars DataFrame, one row a sample: named columns of a table, else one column a value."""
+    import polars as pl
+
+    values = field.decode(x)
+    if values.dtype.names is not None:
+        return pl.DataFrame({n: values[n].tolist() for n in values.dtype.names})
+    flat = values.reshape(len(values), -1)
+    names = [c.name for c in field.codec.columns] if isinstance(field.codec, Columns) else None
+    return pl.DataFrame(flat, schema=names or [f"v{i}" for i in range(flat.shape[1])], orient="row")

@@ -1,0 +1,64 @@
+"""Conditional image synthesis with auxiliary classifier GANs. Odena et al., 2016. arXiv:1610.09585"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..game import Game, Move, Player
+from ..losses import fake, real
+from ..nets import discriminator, generator
+from ..optim import Adam
+from ..priors import Normal
+from ..spec import Spec
+
+
+class ACGAN(Game):
+    """D says where an example comes from and which class it has. It ascends L_S + L_C, and G ascends L_C - L_S:
+
+    L_S = E log P(real | x) + E log P(fake | G(z, y)),  L_C = E log P(y | x) + E log P(y | G(z, y))    (Eqs. 2, 3)
+    """
+
+    needs = {"x": ("image", "vector"), "y": ("label",)}
+
+    z_dim: int = 100
+    width: int = 64
+    lam: float = 1.0  # weight of L_C; 0 is the ablation
+    lr: float = 2e-4
+
+    def build(self, spec: Spec) -> None:
+        self.prior, self.classes = Normal(self.z_dim), len(spec.y.classes)
+        self.G = generator(self.z_dim + self.classes, spec.x, self.width)
+        self.D = discriminator(spec.x, self.width, norm=True)
+        self.C = nn.Linear(self.D.head.in_features, self.classes)  # the class, by D's features
+
+    def players(self) -> dict[str, Player]:
+        return {"D": Player([self.D, self.C], Adam(self.lr)), "G": Player(self.G, Adam(self.lr))}
+
+    def moves(self) -> list[Move]:
+        return [Move("D", self.discriminate), Move("G", self.generate)]
+
+    def sample(self, n: int, y: Tensor | None = None) -> Tensor:
+        """`[n, *spec.x.shape]` of the classes `y` `[n]`, or of classes drawn alike."""
+        y = torch.randint(self.classes, (n,), device=self.prior.here.device) if y is None else y
+        return self.G(torch.cat([self.prior(n), F.one_hot(y, self.classes).float()], 1))
+
+    def classify(self, x: Tensor) -> Tensor:
+        """P(y | x), `[n, classes]`."""
+        return self.C(self.D.features(x)).softmax(1)
+
+    def judge(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """D's logit, and -log P(y | x) as a mean."""
+        h = self.D.features(x)
+        return self.D.head(h).squeeze(1), F.cross_entropy(self.C(h), y)
+
+    def discriminate(self, batch):
+        """-L_S - lam L_C"""
+        (at_real, class_real), (at_fake, class_fake) = (
+            self.judge(x, batch.y) for x in (batch.x, self.sample(batch.n, batch.y))
+        )
+        return {"real": real(at_real), "fake": fake(at_fake), "class": self.lam * (class_real + class_fake)}
+
+    def generate(self, batch):
+        """-E log P(real | G(z, y)) - lam E log P(y | G(z, y))"""
+        at_fake, class_fake = self.judge(self.sample(batch.n, batch.y), batch.y)
+        return {"fool": real(at_fake), "class": self.lam * class_fake}

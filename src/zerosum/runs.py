@@ -1,0 +1,244 @@
+"""A run is a folder: its configuration, statistics, pictures and checkpoints.
+
+runs/00003-dcgan-digits/
+    config.yaml            everything needed to do it again
+    stats.jsonl            one line a reading: round, examples, seconds, every named term
+    samples/000512.png     the same latents, as the run goes on; reals.png beside them
+    checkpoints/000512/    see checkpoints.py
+    metrics.json, report.html
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from torch import Tensor
+
+from . import __version__, checkpoints, games
+from . import data as door
+from .engine import draw
+from .errors import InputError
+from .game import Game
+from .metrics import Card, evaluate, to_json
+from .spec import Spec
+
+CONFIG = "config.yaml"
+
+
+class Run:
+    """A run folder, opened. `sample` and `evaluate` use the averaged weights of the newest whole checkpoint."""
+
+    def __init__(self, path: Path | str, game: str | None = None):
+        self.path = Path(path)
+        self.config: dict[str, Any] = yaml.safe_load((self.path / CONFIG).read_text())
+        self._game_file = game
+
+    # Where things are.
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    @property
+    def rounds(self) -> int:
+        """Rounds played, by the newest checkpoint."""
+        return max(checkpoints.numbers(self.checkpoints), default=0)
+
+    def stats(self) -> list[dict[str, Any]]:
+        """All readings, oldest first. After a resume, readings past the checkpoint were overtaken and are left out."""
+        path = self.path / "stats.jsonl"
+        rows: list[dict[str, Any]] = []
+        for line in path.read_text().splitlines() if path.exists() else []:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue  # the last line of a run that was killed while writing it
+            while rows and rows[-1]["round"] >= row["round"]:
+                rows.pop()
+            rows.append(row)
+        return rows
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add a reading to stats.jsonl."""
+        with (self.path / "stats.jsonl").open("a") as file:
+            file.write(json.dumps(row) + "\n")
+
+    # What was trained.
+
+    def make_game(self) -> Game:
+        """The run's game, not yet built."""
+        name = self.config["game"]
+        if name.endswith(".py") and self._game_file is None:
+            raise InputError(
+                f"{self.name} plays a game from the file {name}, and loading it runs that file. "
+                f"If you trust it, say so with --game {name}"
+            )
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in self.config["hyperparameters"].items()}
+        return games.find(self._game_file or name)(**values)
+
+    def restore(self, number: int | None = None) -> tuple[dict[str, Tensor], dict[str, Any], list[str]]:
+        """Tensors and values of the newest whole checkpoint, or of round `number`, and notes on those passed over."""
+        path, notes = checkpoints.newest(self.checkpoints, number)
+        tensors, values = checkpoints.read(path)
+        return tensors, values, notes
+
+    @cached_property
+    def _loaded(self) -> tuple[Game, Spec]:
+        return self.load()
+
+    def load(self, number: int | None = None) -> tuple[Game, Spec]:
+        """The game with its averaged weights, in evaluation mode, on the CPU; and the spec of its data."""
+        tensors, values, notes = self.restore(number)
+        for note in notes:
+            print(f"zerosum: {note}", file=sys.stderr)
+        game, spec = self.make_game(), Spec.from_json(values["spec"])
+        game.build(spec)
+        wanted = {k.removeprefix("game/"): v for k, v in tensors.items() if k.startswith("game/")}
+        wanted |= {k.split("/", 2)[2]: v for k, v in tensors.items() if k.startswith("ema/")}
+        own = game.state_dict()
+        with torch.no_grad():
+            for name, value in wanted.items():
+                if name not in own or own[name].shape != value.shape:
+                    raise InputError(
+                        f"{self.name}: {name} in its checkpoint does not fit the game {self.config['game']!r} of this version"
+                    )
+                own[name].copy_(value)
+        game.clock.__dict__.update(values["engine"]["clock"])
+        return game.eval().requires_grad_(False), spec
+
+    @property
+    def game(self) -> Game:
+        return self._loaded[0]
+
+    @property
+    def spec(self) -> Spec:
+        return self._loaded[1]
+
+    def draw(self, n: int, seed: int = 0) -> Tensor:
+        """`n` samples in model space, `[n, *spec.x.shape]`: pictures in [-1, 1], numbers standardised."""
+        return draw(self.game, n, seed)
+
+    def sample(self, n: int, seed: int = 0) -> np.ndarray:
+        """`n` samples in the user's own units and layout; the first k of them do not depend on n."""
+        return self.spec.x.decode(self.draw(n, seed))
+
+    def data(self) -> door.Data:
+        """The data that it was trained on, opened again. Raises InputError where it is gone or has changed."""
+        source = self.config["data"]
+        data = door.open(source["source"], **source["options"])
+        if data.fingerprint != source["fingerprint"]:
+            raise InputError(
+                f"data {source['source']!r} is not what {self.name} was trained on; its content has changed"
+            )
+        return data
+
+    def evaluate(self, n: int | None = None, repeats: int = 5, seed: int = 0) -> list[Card]:
+        """Metric cards of its samples against its data; also written to metrics.json."""
+        cards = evaluate(self.draw, self.data(), n=n, repeats=repeats, seed=seed)
+        (self.path / "metrics.json").write_text(json.dumps({"round": self.rounds, "cards": to_json(cards)}, indent=1))
+        return cards
+
+    def metrics(self) -> dict[str, Any] | None:
+        """What `evaluate` last wrote."""
+        path = self.path / "metrics.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Held while a process writes into the run; a second one is told who holds it. Freed by the system at any death."""
+        with (self.path / ".lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                raise InputError(
+                    f"{self.name} is being trained by {file.read().strip() or 'another process'}"
+                ) from None
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            file.flush()
+            yield
+
+
+def create(root: Path, label: str, config: dict[str, Any]) -> Run:
+    """A new run folder below `root` with the next free number; never one that exists."""
+    root.mkdir(parents=True, exist_ok=True)
+    label = re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-.")
+    while True:
+        taken = [int(m[1]) for p in root.iterdir() if (m := re.match(r"(\d{5,})-", p.name))]
+        path = root / f"{max(taken, default=-1) + 1:05d}-{label}"
+        try:
+            path.mkdir()
+        except FileExistsError:  # another process took the number in the meantime
+            continue
+        (path / "samples").mkdir()
+        (path / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+        return Run(path)
+
+
+def find(name: str | Path, root: Path | str = "runs", game: str | None = None) -> Run:
+    """A run by its folder, by its name or number below `root`, or "latest"; of a folder of runs, the newest in it."""
+    path, root = Path(name), Path(root)
+    for folder in (path, root / path):
+        if (folder / CONFIG).is_file():
+            return Run(folder, game)
+    if path.is_dir() and (inside := listed(path)):
+        return Run(inside[-1], game)
+    below = listed(root)
+    if str(name) == "latest" and below:
+        return Run(below[-1], game)
+    matches = [p for p in below if str(name).isdecimal() and int(p.name.split("-")[0]) == int(str(name))]
+    if matches:
+        return Run(matches[-1], game)
+    known = ", ".join(p.name for p in below[-5:]) or "none yet"
+    raise InputError(f"no run {str(name)!r}; a run is a folder that holds {CONFIG}. In {root}/ the newest are: {known}")
+
+
+def listed(root: Path) -> list[Path]:
+    """Run folders below `root`, oldest first."""
+    found = (
+        [p for p in root.iterdir() if re.match(r"\d{5,}-", p.name) and (p / CONFIG).is_file()] if root.is_dir() else []
+    )
+    return sorted(found, key=lambda p: int(p.name.split("-")[0]))
+
+
+def versions() -> dict[str, Any]:
+    """What a run's bits depend on."""
+    revision = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    return {
+        "zerosum": __version__,
+        "git": revision or None,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+        "threads": torch.get_num_threads(),
+    }

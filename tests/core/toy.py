@@ -1,0 +1,218 @@
+"""Small fakes: data in memory, games of a few weights, and the worker of the two-process tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar
+
+import safetensors.torch
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from zerosum.engine import Engine
+from zerosum.game import EMA, Batch, Game, Move, Player
+from zerosum.losses import fake, real
+from zerosum.nets import Discriminator, mlp
+from zerosum.optim import SGD
+from zerosum.seeds import mix
+from zerosum.spec import Classes, Column, Columns, Field, Pixels, Spec
+
+
+def rows(*names: str) -> Field:
+    return Field((len(names),), "vector", Columns(tuple(Column(n) for n in names)))
+
+
+POINTS = rows("x", "y")
+TABLE = Field(
+    (6,),
+    "vector",
+    Columns((Column("a"), Column("b", categories=("p", "q", "r")), Column("c", categories=(0, 1))), table=True),
+)
+LABEL = Field((), "label", Classes(("one", "two", "three")))
+
+
+def picture(c: int, h: int, w: int) -> Field:
+    return Field((c, h, w), "image", Pixels())
+
+
+def examples(field: Field, n: int, seed: int) -> Tensor:
+    """`n` random examples as games see them: pictures in [-1, 1], normal numbers, one-hot categories, labels."""
+    random = torch.Generator().manual_seed(seed)
+    if field.kind == "label":
+        return torch.randint(len(field.classes), (n,), generator=random)
+    if field.kind == "image":
+        return torch.rand(n, *field.shape, generator=random) * 2 - 1
+    x = torch.randn(n, *field.shape, generator=random)
+    for block in field.categorical:
+        x[:, block] = F.one_hot(x[:, block].argmax(1), block.stop - block.start).float()
+    return x
+
+
+class Rows:
+    """Data in memory. Without weights its examples come in their own order, over and over; with them, drawn."""
+
+    def __init__(self, spec: Spec, weights: Tensor | None = None, **arrays: Tensor):
+        self.spec, self.weights, self.arrays = spec, weights, arrays
+
+    @classmethod
+    def random(cls, n: int = 64, **fields: Field) -> Rows:
+        return cls(Spec(**fields), **{k: examples(f, n, seed=i) for i, (k, f) in enumerate(fields.items())})
+
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    def reweighted(self, weights: Tensor) -> Rows:
+        return Rows(self.spec, weights, **self.arrays)
+
+    def stream(
+        self, position: int, n: int, *, seed: int, rank: int, world: int, device: str, workers: int
+    ) -> Iterator[Batch]:
+        while True:
+            index = torch.arange(position, position + n) % len(self)
+            if self.weights is not None:
+                random = torch.Generator().manual_seed(mix(seed, position))
+                index = torch.multinomial(self.weights, n, replacement=True, generator=random)
+            yield Batch(**{k: v[index[rank::world]].to(device) for k, v in self.arrays.items()})
+            position += n
+
+
+class Gaussian:
+    """Endless fresh draws from N(mean, 1), in one dimension."""
+
+    spec = Spec(x=rows("x"))
+
+    def __init__(self, mean: float):
+        self.mean = mean
+
+    def stream(
+        self, position: int, n: int, *, seed: int, rank: int, world: int, device: str, workers: int
+    ) -> Iterator[Batch]:
+        while True:
+            random = torch.Generator().manual_seed(mix(seed, position))
+            yield Batch(x=(torch.randn(n, 1, generator=random) + self.mean)[rank::world])
+            position += n
+
+
+class Toy(Game):
+    """A noisy GAN of two perceptrons: the smallest ordinary game."""
+
+    width: int = 8
+    lr: float = 0.05
+
+    def build(self, spec: Spec) -> None:
+        self.G = mlp(2, self.width, spec.x.size)
+        self.D = Discriminator(mlp(spec.x.size, self.width, last=nn.ReLU()), self.width)
+
+    def players(self) -> dict[str, Player]:
+        return {"D": Player(self.D, SGD(self.lr, 0.9)), "G": Player(self.G, SGD(self.lr, 0.9))}
+
+    def moves(self) -> list[Move]:
+        return [Move("D", self.discriminate), Move("G", self.generate)]
+
+    def sample(self, n: int) -> Tensor:
+        return self.G(torch.randn(n, 2))
+
+    def discriminate(self, batch):
+        return {"real": real(self.D(batch.x)), "fake": fake(self.D(self.sample(batch.n)))}
+
+    def generate(self, batch):
+        return real(self.D(self.sample(batch.n)))
+
+
+class Weight(Game):
+    """One player of one weight w, at first 0; the objectives are the test's own functions of (w, batch)."""
+
+    objectives: tuple[Callable[[Tensor, Batch], Tensor], ...] = (lambda w, batch: w.sum(),)
+    options: tuple[dict, ...] = ({},)
+    lr: float = 1.0
+    ema: EMA | None = None
+
+    def build(self, spec: Spec) -> None:
+        self.G = nn.Linear(1, 1, bias=False)
+        nn.init.zeros_(self.G.weight)
+
+    def players(self) -> dict[str, Player]:
+        return {"G": Player(self.G, SGD(self.lr), ema=self.ema)}
+
+    def moves(self) -> list[Move]:
+        def move(f: Callable[[Tensor, Batch], Tensor], options: dict) -> Move:
+            return Move("G", lambda batch: {"loss": f(self.G.weight, batch)}, **options)
+
+        return [move(f, o) for f, o in zip(self.objectives, self.options, strict=True)]
+
+    @property
+    def w(self) -> float:
+        return self.G.weight.item()
+
+
+class Paired(Game):
+    """A GAN whose latents are data, so that nothing in it is random after the first weights."""
+
+    needs: ClassVar[dict[str, tuple[str, ...]]] = {"x": ("vector",), "z": ("vector",)}
+
+    def build(self, spec: Spec) -> None:
+        self.G = mlp(spec.z.size, 16, spec.x.size, act=nn.Tanh)
+        self.D = Discriminator(mlp(spec.x.size, 16, last=nn.Tanh()), 16)
+
+    def players(self) -> dict[str, Player]:
+        return {"D": Player(self.D, SGD(0.1, 0.5), clip=0.2), "G": Player(self.G, SGD(0.1, 0.5), ema=EMA(64, None))}
+
+    def moves(self) -> list[Move]:
+        return [Move("D", self.discriminate, times=2), Move("G", self.generate), Move("D", self.slope, every=2)]
+
+    def discriminate(self, batch):
+        features = self.D.features(batch.x)  # past `forward`, which DDP's wrapper would not see
+        return {"real": real(self.D.head(features).squeeze(1)), "fake": fake(self.D(self.G(batch.z)))}
+
+    def slope(self, batch):
+        return self.D.head.weight.square().sum() * batch.x.square().mean()
+
+    def generate(self, batch):
+        return real(self.D(self.G(batch.z)))
+
+
+class Torn(Game):
+    """Each process gives a gradient to another layer, of the same size: an objective that branches on its data."""
+
+    def build(self, spec: Spec) -> None:
+        self.G = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
+
+    def players(self) -> dict[str, Player]:
+        return {"G": Player(self.G, SGD(0.1))}
+
+    def moves(self) -> list[Move]:
+        return [Move("G", self.generate)]
+
+    def generate(self, batch):
+        return self.G[dist.get_rank()](batch.x).mean()
+
+
+def paired_data() -> Rows:
+    return Rows.random(48, x=rows("x", "y"), z=rows("z"))
+
+
+def play_paired(folder: Path, name: str) -> None:
+    engine = Engine(Paired(), paired_data(), batch=16, seed=3)
+    engine.play(6)
+    tensors = {k: v.clone() for k, v in engine.state()[0].items()}
+    terms = {f"term/{k}": torch.tensor(v) for k, v in engine.read().items()}
+    safetensors.torch.save_file(tensors | terms, folder / f"{name}.safetensors")
+
+
+def process(rank: int, folder: Path, task: str) -> None:
+    """One of two processes that meet over a file in `folder`."""
+    torch.set_num_threads(1)
+    store = f"file://{folder / 'store'}"
+    dist.init_process_group("gloo", init_method=store, rank=rank, world_size=2, timeout=timedelta(seconds=60))
+    if task == "paired":
+        play_paired(folder, f"rank{rank}")
+    else:
+        try:
+            Engine(Torn(), Rows.random(x=POINTS), batch=8).round()
+        except RuntimeError as error:
+            (folder / f"rank{rank}.txt").write_text(str(error))
+    dist.destroy_process_group()
