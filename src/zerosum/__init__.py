@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# Two teams of threads that spin while they wait made steps on busy cores 30 to 65 times slower; read by OpenMP at start.
+# Teams of threads that spin while they wait made steps on busy cores 30 to 65 times slower. OpenMP reads it at start.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ _HOMES = {
 }
 
 __all__ = [
-    "EMA", "SGD", "Adam", "Batch", "Categorical", "Clock", "Engine", "Field", "Game", "InputError", "Loss", "Move", "Normal",
-    "Player", "RMSprop", "Run", "Settings", "Spec", "Uniform", "data", "load", "resume", "train",
+    "EMA", "SGD", "Adam", "Batch", "Categorical", "Clock", "Engine", "Field", "Game", "InputError", "Loss", "Move",
+    "Normal", "Player", "RMSprop", "Run", "Settings", "Spec", "Uniform", "data", "load", "resume", "train",
 ]  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """Checkpoints that a crash cannot spoil and a flipped bit cannot pass.
 
 A checkpoint is a folder named by its round: `tensors.safetensors`, `state.json`, and `manifest.json` with the size and
-SHA-256 of both. It is written under a temporary name, every file and folder fsynced, then renamed, then `latest` is moved:
-at any moment the folder `checkpoints` holds only whole checkpoints. Nothing is ever pickled.
+SHA-256 of both. It is written under a temporary name, every file and folder fsynced, then renamed, then `latest` is
+moved: at any moment the folder `checkpoints` holds only whole checkpoints. Nothing is ever pickled.
 """
 
 from __future__ import annotations

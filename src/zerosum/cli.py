@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, field, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg
@@ -326,7 +326,7 @@ def verify(game: AnyGame = None, seeds: int | None = None, dry_run: bool = False
 
 def look(
     source: Source, out: Path | None = None, json: bool = False, options: OmitArgPrefixes[DataOptions] = DataOptions()
-) -> None:  # noqa: B008
+) -> None:
     """Tell what the data door sees: shapes, ranges, counts, a picture.
 
     Args:
@@ -354,9 +354,9 @@ def look(
 
 
 def open_data(source: str, options: DataOptions) -> Data:
-    from . import data
+    from .data import open
 
-    return data.open(source, **asdict(options))
+    return open(source, **asdict(options))
 
 
 # Speed.

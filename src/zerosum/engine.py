@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from .errors import InputError
 from .game import EMA, Batch, Clock, Game, Loss, Player, Terms, named_terms, only
 from .seeds import mix
-from .spec import Spec
 
 INIT, ROUND, SAMPLE = range(3)  # what a derived seed is for
 BLOCK = 64  # samples are drawn in blocks of this many, each with a seed of its own
@@ -24,7 +23,8 @@ BLOCK = 64  # samples are drawn in blocks of this many, each with a seed of its 
 class Source(Protocol):
     """What the engine asks of data."""
 
-    spec: Spec
+    @property
+    def spec(self) -> Any: ...
 
     def stream(
         self, position: int, n: int, *, seed: int, rank: int, world: int, device: str, workers: int
@@ -64,6 +64,8 @@ class Engine:
         self.world = dist.get_world_size() if dist.is_initialized() else 1
         if batch < 1 or batch % self.world:
             raise InputError(f"batch {batch} does not divide evenly over {self.world} processes")
+        if precision not in ("fp32", "bf16"):
+            raise InputError(f"precision {precision!r} is neither 'fp32' nor 'bf16'")
         self.game, self.data, self.batch, self.seed, self.device = game, data, batch, seed, device
         self.micro, self.precision, self.workers = micro or batch // self.world, precision, workers
         game.check(data.spec)
@@ -86,6 +88,7 @@ class Engine:
         self.averages = {k: self._owned(p, clone=True) for k, p in self.players.items() if p.ema}
         if augment is not None:
             _put_in_front(augment.to(device), game.discriminators())
+        self._worn = False  # are the averages in the place of the weights?
         self._stream: Iterator[Batch] | None = None
         self._sums: Terms = {}
         self._counts: dict[str, int] = {}
@@ -182,20 +185,20 @@ class Engine:
 
     @contextmanager
     def averaged(self) -> Iterator[Game]:
-        """Inside, players that have an average wear it, and the game is in evaluation mode."""
-
-        def swap() -> None:
-            for name, average in self.averages.items():
-                for key, tensor in self._owned(self.players[name]).items():
-                    average[key].data, tensor.data = tensor.data, average[key].data
-
-        swap()
+        """Inside, players that have an average wear it, and the game is in evaluation mode. May be nested."""
+        if self._worn:
+            yield self.game
+            return
+        pairs = [(a[k], t) for name, a in self.averages.items() for k, t in self._owned(self.players[name]).items()]
+        _swap(pairs)
+        self._worn = True
         self.game.eval()
         try:
             yield self.game
         finally:
             self.game.train()
-            swap()
+            self._worn = False
+            _swap(pairs[::-1])  # backwards, for a tensor that two players share was swapped twice
 
     @torch.no_grad()
     def sample(self, n: int, seed: int = 0) -> Tensor:
@@ -235,7 +238,7 @@ class Engine:
             state: dict[int, dict[str, Tensor]] = {}
             for i, p in enumerate(self.players[player].parameters()):
                 prefix = f"optimizer/{player}/{self.names[p]}/"
-                entries = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+                entries = {k.removeprefix(prefix): v.clone() for k, v in tensors.items() if k.startswith(prefix)}
                 if entries:
                     state[i] = entries
             groups = copy.deepcopy(values["optimizers"][player])
@@ -264,23 +267,23 @@ class Engine:
         return next(self._stream)
 
     def _reduce(self, player: Player) -> None:
-        """Mean gradient over processes, in one flat message. DDP's wrapper would synchronise only what passes through its
-        `forward`, and objectives call parts of networks: `D.features`, `G.synthesis`."""
+        """Mean gradient over processes, in one flat message. DDP's wrapper would synchronise only what passes through
+        its `forward`, and objectives call parts of networks: `D.features`, `G.synthesis`."""
         if self.world == 1:
             return
         parameters = player.parameters()
-        grads = [p.grad for p in parameters if p.grad is not None]
-        present = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
-        flat = torch.cat([present, *(g.flatten() for g in grads)])
-        sizes = torch.tensor([len(flat), -len(flat)], device=self.device)
-        dist.all_reduce(sizes, dist.ReduceOp.MAX)
-        if sizes[0] != -sizes[1]:
+        present = torch.tensor([[p.grad is not None] for p in parameters], device=self.device).int()
+        somewhere_nowhere = torch.cat([present, 1 - present], 1)
+        dist.all_reduce(somewhere_nowhere, dist.ReduceOp.MAX)
+        if somewhere_nowhere.all(1).any():
             raise RuntimeError(
                 "processes disagree about which parameters have a gradient; an objective branches on its data"
             )
+        grads = [p.grad for p in parameters if p.grad is not None]
+        flat = torch.cat([g.flatten() for g in grads])
         dist.all_reduce(flat)
         flat /= self.world
-        for g, part in zip(grads, flat[len(present) :].split([g.numel() for g in grads]), strict=True):
+        for g, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
             g.copy_(part.view_as(g))
 
     def _owned(self, player: Player, clone: bool = False) -> dict[str, Tensor]:
@@ -304,10 +307,10 @@ def draw(game: Game, n: int, seed: int = 0, device: str = "cpu") -> Tensor:
     """`n` samples of a game as it stands, on the CPU, block by block; the global random state is left as it was."""
     blocks = []
     with torch.random.fork_rng(_devices(device)):
-        for i in range(0, n, BLOCK):
+        for i in range(0, max(n, 1), BLOCK):
             torch.manual_seed(mix(seed, SAMPLE, i))
             blocks.append(game.sample(BLOCK).float().cpu())
-    return torch.cat(blocks)[:n] if blocks else game.sample(1)[:0].float().cpu()
+    return torch.cat(blocks)[:n]
 
 
 def _devices(device: str) -> list[int]:
@@ -317,6 +320,11 @@ def _devices(device: str) -> list[int]:
 def _tensors(module: nn.Module) -> dict[str, Tensor]:
     """Parameters and persistent buffers, the very tensors, by name."""
     return {k: v for k, v in module.state_dict(keep_vars=True).items() if isinstance(v, Tensor)}
+
+
+def _swap(pairs: list[tuple[Tensor, Tensor]]) -> None:
+    for a, b in pairs:
+        a.data, b.data = b.data, a.data
 
 
 def _with_ema(player: Player, half_life: float) -> Player:

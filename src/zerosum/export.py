@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from .errors import InputError
 from .spec import Columns, Pixels
 
 if TYPE_CHECKING:
+    from PIL import Image
     from torch import Tensor
 
     from .spec import Field
@@ -22,8 +24,8 @@ SUFFIXES = ".png, .npy, .npz, .csv, .parquet, or a folder"
 def write(x: Tensor, field: Field, path: Path, reference: Tensor | None = None) -> Path:
     """Write samples `x`, `[n, *field.shape]` in model space, in the form that the path's suffix asks for.
 
-    .png is one picture of all; .npy and .npz hold the user's units; .csv and .parquet one row a sample; a path without a
-    suffix is a folder, of one PNG a picture, or of samples.csv. `reference` are real examples for a scatter plot.
+    .png is one picture of all; .npy and .npz hold the user's units; .csv and .parquet one row a sample; a path without
+    a suffix is a folder, of one PNG a picture, or of samples.csv. `reference` are real examples for a scatter plot.
     """
     suffix = path.suffix.lower()
     if suffix not in (".png", ".npy", ".npz", ".csv", ".parquet", ""):
@@ -41,11 +43,22 @@ def write(x: Tensor, field: Field, path: Path, reference: Tensor | None = None) 
     elif isinstance(field.codec, Pixels):
         path.mkdir(exist_ok=True)
         for i, one in enumerate(x):
-            pictures.single(one).save(path / f"{i:06d}.png")
+            still(one, field.codec).save(path / f"{i:06d}.png")
     else:
         path.mkdir(exist_ok=True)
         table(x, field).write_csv(path / "samples.csv")
     return path
+
+
+def still(x: Tensor, codec: Pixels) -> Image.Image:
+    """One picture `[c, h, w]` in [-1, 1] as PNG holds it: grey, RGB or RGBA of 8 bits, or 16-bit grey."""
+    from PIL import Image
+
+    grey = len(x) == 1
+    if grey and codec.dtype == "uint16":
+        return Image.fromarray(replace(codec, layout="hw").decode(x[None])[0])
+    values = Pixels(layout="hwc").decode(x[None, : 4 if len(x) == 4 else 3])[0]
+    return Image.fromarray(values[..., 0] if len(x) < 3 else values)
 
 
 def without_objects(values: np.ndarray) -> np.ndarray:

@@ -37,10 +37,10 @@ class Batch:
         self.tensors = tensors
 
     def __getattr__(self, name: str) -> Tensor:
-        try:
-            return self.__dict__["tensors"][name]
-        except KeyError:
-            raise AttributeError(f"this batch has no {name!r}; it has {', '.join(self.__dict__['tensors'])}") from None
+        tensors = self.__dict__.get("tensors", {})  # none yet while it is being copied
+        if name not in tensors:
+            raise AttributeError(f"this batch has no {name!r}; it has {', '.join(tensors)}")
+        return tensors[name]
 
     @property
     def n(self) -> int:
@@ -138,9 +138,9 @@ class Game(nn.Module):
 
     needs: ClassVar[dict[str, tuple[str, ...]]] = {"x": ("image", "vector")}
 
-    G: nn.Module
-    D: nn.Module
-    prior: nn.Module
+    if TYPE_CHECKING:  # networks, priors and buffers that `build` makes
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -181,9 +181,15 @@ class Game(nn.Module):
             if spec.fields[name].kind not in kinds:
                 raise InputError(f"{wanted}; in this data {name!r} is {article(spec.fields[name].kind)}")
 
+    @property
+    def device(self) -> torch.device:
+        """Where the game is played, and its noise must be drawn."""
+        return next(self.parameters()).device
+
     def discriminators(self) -> list[nn.Module]:
         """Networks that judge pictures; differentiable augmentation is put in front of them."""
-        return [module for name, module in self.named_children() if name == "D" or name.startswith("D_")]
+        named = [module for name, module in self.named_children() if name == "D" or name.startswith("D_")]
+        return [m for module in named for m in (module if isinstance(module, nn.ModuleList) else [module])]
 
 
 def article(noun: str) -> str:

@@ -16,7 +16,7 @@ def value_and_gradient(f: Critic, x: Tensor) -> tuple[Tensor, Tensor]:
     mode writes its running statistics in place, which `torch.func` refuses: then by `autograd.grad`.
     """
     if isinstance(f, nn.Module) and any(isinstance(m, _BatchNorm) and m.training for m in f.modules()):
-        x = x.detach().requires_grad_()
+        x = x if x.requires_grad else x.detach().requires_grad_()
         value = f(x)
         return value, torch.autograd.grad(value.sum(), x, create_graph=True)[0]
 
@@ -29,7 +29,7 @@ def value_and_gradient(f: Critic, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def square_norm(gradient: Tensor) -> Tensor:
-    """E |gradient|^2 over the batch: R1 at data, R2 at fakes (Mescheder et al. 2018, Eqs. 9 and 10, without gamma / 2)."""
+    """E |gradient|^2: R1 at data, R2 at fakes (Mescheder et al. 2018, Eqs. 9 and 10, without gamma / 2)."""
     return gradient.flatten(1).square().sum(1).mean()
 
 
@@ -39,5 +39,5 @@ def gradient_penalty(f: Critic, x: Tensor, y: Tensor) -> Tensor:
     The root carries 1e-12 inside, so that a critic without slope still has a gradient; not in the paper.
     """
     t = torch.rand(len(x), *[1] * (x.ndim - 1), device=x.device, dtype=x.dtype)
-    gradient = value_and_gradient(f, x.lerp(y, t))[1].flatten(1)
+    gradient = value_and_gradient(f, x.lerp(y.to(x.dtype), t))[1].flatten(1)
     return ((gradient.square().sum(1) + 1e-12).sqrt() - 1).square().mean()

@@ -1,5 +1,7 @@
 """A run as one HTML page that opens anywhere: every picture is inside it, and nothing is fetched."""
 
+# ruff: noqa: E501 (style sheet)
+
 from __future__ import annotations
 
 import base64
@@ -105,7 +107,9 @@ def _samples(run: Run, x: Tensor, data: Data | None) -> str:
     if reals is None or run.spec.x.kind != "image":
         return _section("Samples", "Drawn with seed 0 from the averaged weights.", _image(fake))
     both = _figure(_image(fake), "samples") + _figure(_image(pictures.grid(reals)), "real, from the training data")
-    return _section("Samples", "Drawn with seed 0 from the averaged weights, none left out.", f"<div class=two>{both}</div>")
+    return _section(
+        "Samples", "Drawn with seed 0 from the averaged weights, none left out.", f"<div class=two>{both}</div>"
+    )
 
 
 def _time(run: Run) -> str:
@@ -128,11 +132,15 @@ def _curves(run: Run) -> str:
     if not groups:
         return ""
     figure = Figure(figsize=(10, 2.5 * len(groups)), layout="constrained")
-    for axes, (group, terms) in zip(np.atleast_1d(figure.subplots(len(groups), sharex=True)), groups.items(), strict=True):
+    for axes, (group, terms) in zip(
+        np.atleast_1d(figure.subplots(len(groups), sharex=True)), groups.items(), strict=True
+    ):
         for name, colour in zip(terms, COLOURS * len(terms), strict=False):
             points = [(row["round"], row[name]) for row in stats if name in row]
             style = "o-" if len(points) < 30 else "-"
-            axes.plot(*zip(*points, strict=True), style, color=colour, label=name.partition("/")[2] or name, lw=1.2, ms=3)
+            axes.plot(
+                *zip(*points, strict=True), style, color=colour, label=name.partition("/")[2] or name, lw=1.2, ms=3
+            )
         axes.set_ylabel("distance to held-out data" if group == "score" else group)
         axes.legend(loc="upper right", fontsize=8, frameon=False, ncols=len(terms))
         axes.grid(alpha=0.25)
@@ -140,8 +148,8 @@ def _curves(run: Run) -> str:
     figure.supxlabel("round", fontsize=10)
     figure.savefig(run.path / "curves.png", dpi=150)
     said = (
-        "Every named term of every player's objective, as means over the rounds between two readings. In a game these need "
-        "not fall; the score is the sliced Wasserstein distance to held-out data, measured at each checkpoint."
+        "Every named term of every player's objective, as means over the rounds between two readings. In a game these "
+        "need not fall; the score is the sliced Wasserstein distance to held-out data, measured at each checkpoint."
     )
     return _section("Curves", said, _plot(figure))
 
@@ -154,7 +162,9 @@ def _neighbours(run: Run, x: Tensor, data: Data) -> str:
         _, examples = nearest(some, data, k=3)
         rows = [some, *examples.unbind(1)]
         picture = pictures.grid(_stack(rows), columns=len(some))
-        said = "Top row: samples. Below each: its three nearest training examples by pixels. A copy would look the same."
+        said = (
+            "Top row: samples. Below each: its three nearest training examples by pixels. A copy would look the same."
+        )
         return _section("Nearest training neighbours", said, _image(picture))
     from matplotlib.figure import Figure
 
@@ -168,7 +178,9 @@ def _neighbours(run: Run, x: Tensor, data: Data) -> str:
     axes.set_xlabel("distance to the nearest training example, in standard deviations")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    said = "Where samples lie nearer to the training data than unseen real data does, they copy it; farther, they miss it."
+    said = (
+        "Where samples lie nearer to the training data than unseen real data does, they copy it; farther, they miss it."
+    )
     return _section("Nearest training neighbours", said, _plot(figure))
 
 

@@ -30,7 +30,8 @@ import yaml
 from torch import Tensor
 
 from . import __version__, checkpoints, games
-from . import data as door
+from .data import Data
+from .data import open as open_data
 from .engine import draw
 from .errors import InputError
 from .game import Game
@@ -96,8 +97,7 @@ class Run:
                 f"{self.name} plays a game from the file {name}, and loading it runs that file. "
                 f"If you trust it, say so with --game {name}"
             )
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in self.config["hyperparameters"].items()}
-        return games.find(self._game_file or name)(**values)
+        return games.find(self._game_file or name)(**unplain(self.config["hyperparameters"]))
 
     def restore(self, number: int | None = None) -> tuple[dict[str, Tensor], dict[str, Any], list[str]]:
         """Tensors and values of the newest whole checkpoint, or of round `number`, and notes on those passed over."""
@@ -123,7 +123,7 @@ class Run:
             for name, value in wanted.items():
                 if name not in own or own[name].shape != value.shape:
                     raise InputError(
-                        f"{self.name}: {name} in its checkpoint does not fit the game {self.config['game']!r} of this version"
+                        f"{self.name}: {name} in its checkpoint does not fit {self.config['game']!r} as it is now"
                     )
                 own[name].copy_(value)
         game.clock.__dict__.update(values["engine"]["clock"])
@@ -145,10 +145,10 @@ class Run:
         """`n` samples in the user's own units and layout; the first k of them do not depend on n."""
         return self.spec.x.decode(self.draw(n, seed))
 
-    def data(self) -> door.Data:
+    def data(self) -> Data:
         """The data that it was trained on, opened again. Raises InputError where it is gone or has changed."""
         source = self.config["data"]
-        data = door.open(source["source"], **source["options"])
+        data = open_data(source["source"], **source["options"])
         if data.fingerprint != source["fingerprint"]:
             raise InputError(
                 f"data {source['source']!r} is not what {self.name} was trained on; its content has changed"
@@ -168,7 +168,7 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Held while a process writes into the run; a second one is told who holds it. Freed by the system at any death."""
+        """Held while a process writes into the run; a second one is told who holds it. Any death frees it."""
         with (self.path / ".lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -223,6 +223,11 @@ def listed(root: Path) -> list[Path]:
         [p for p in root.iterdir() if re.match(r"\d{5,}-", p.name) and (p / CONFIG).is_file()] if root.is_dir() else []
     )
     return sorted(found, key=lambda p: int(p.name.split("-")[0]))
+
+
+def unplain(values: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments as YAML holds them -> as they were: its lists were tuples."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
 def versions() -> dict[str, Any]:

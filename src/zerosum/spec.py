@@ -170,12 +170,10 @@ class Spec:
         self.fields = fields
 
     def __getattr__(self, name: str) -> Field:
-        try:
-            return self.__dict__["fields"][name]
-        except KeyError:
-            raise AttributeError(
-                f"this data has no array {name!r}; it has {', '.join(self.__dict__['fields'])}"
-            ) from None
+        fields = self.__dict__.get("fields", {})  # none yet while it is being copied
+        if name not in fields:
+            raise AttributeError(f"this data has no array {name!r}; it has {', '.join(fields)}")
+        return fields[name]
 
     def __contains__(self, name: str) -> bool:
         return name in self.fields

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 from . import checkpoints, games, runs
-from . import data as door
 from .data import Data, pictures
+from .data import open as open_data
 from .data.augment import DiffAugment
 from .display import Display
 from .engine import Engine, NonFinite
@@ -37,22 +37,22 @@ JUDGED = 1000  # samples behind the score that decides which checkpoint is best
 class Interrupted(Exception):
     """A signal asked the run to end; it was saved first."""
 
-    def __init__(self, run: Run, number: int):
-        super().__init__(f"{signal.Signals(number).name} after round {run.rounds}")
+    def __init__(self, run: Run, number: signal.Signals):
+        super().__init__(f"{number.name} after round {run.rounds}")
         self.run, self.number = run, number
 
 
 def train(game: str | Game, data: Any, /, settings: Settings | None = None, **options: Any) -> Run:
     """Play a game on data; returns the run.
 
-    `game` is a name ("dcgan"), "auto", a Python file of yours, or a Game. `data` is whatever `zerosum.data` takes, or what
-    it gave. `options` are fields of Settings, of DataOptions, and hyperparameters of the game, by their names.
+    `game` is a name ("dcgan"), "auto", a Python file of yours, or a Game. `data` is whatever `zerosum.data` takes, or
+    what it gave. `options` are fields of Settings, of DataOptions, and hyperparameters of the game, by their names.
     """
     settings = settings or Settings()
     theirs = {k: options.pop(k) for k in list(options) if k in names(Settings)}
     opening = {k: options.pop(k) for k in list(options) if k in names(DataOptions)}
     if not isinstance(data, Data):
-        data = door.open(data, **opening)
+        data = open_data(data, **opening)
     elif opening:
         raise InputError(f"{', '.join(opening)}: the data is open already; give these to zerosum.data(...)")
     if isinstance(game, Game):
@@ -123,8 +123,12 @@ def resume(run: Run | str | Path, rounds: int | None = None, *, quiet: bool = Fa
     run = run if isinstance(run, Run) else runs.find(run)
     tensors, values, notes = run.restore()
     data = run.data()
-    saved = {k: tuple(v) if isinstance(v, list) else v for k, v in run.config["settings"].items()}
-    settings = replace(Settings(**saved), out=run.path.parent, quiet=quiet, device=device or run.config["device"])
+    settings = replace(
+        Settings(**runs.unplain(run.config["settings"])),
+        out=run.path.parent,
+        quiet=quiet,
+        device=device or run.config["device"],
+    )
     if rounds:
         # Readings and checkpoints keep the rhythm that the run began with.
         settings = replace(settings, rounds=rounds, save_every=settings.saving, log_every=settings.logging)
@@ -138,7 +142,8 @@ def resume(run: Run | str | Path, rounds: int | None = None, *, quiet: bool = Fa
     ]
     if engine.clock.rounds >= settings.rounds:
         raise InputError(
-            f"{run.name} has played all its {settings.rounds} rounds; say how many it shall have, e.g. --rounds {2 * settings.rounds}"
+            f"{run.name} has played all its {settings.rounds} rounds; "
+            f"say how many it shall have in all, e.g. --rounds {2 * settings.rounds}"
         )
     return _play(run, engine, settings, values["seconds"], notes)
 
@@ -297,17 +302,17 @@ class Recorder:
 
 
 @contextmanager
-def _signals() -> Iterator[list[int]]:
+def _signals() -> Iterator[list[signal.Signals]]:
     """Inside, Ctrl-C and SIGTERM only leave a mark in the list that this gives; a second one acts as ever."""
-    caught: list[int] = []
+    caught: list[signal.Signals] = []
     if threading.current_thread() is not threading.main_thread():
         yield caught
         return
     before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
 
     def mark(number: int, frame: object) -> None:
-        caught.append(number)
-        signal.signal(number, before[number])
+        caught.append(signal.Signals(number))
+        signal.signal(number, before[caught[-1]])
 
     for s in before:
         signal.signal(s, mark)

@@ -215,4 +215,5 @@ def process(rank: int, folder: Path, task: str) -> None:
             Engine(Torn(), Rows.random(x=POINTS), batch=8).round()
         except RuntimeError as error:
             (folder / f"rank{rank}.txt").write_text(str(error))
+    dist.barrier()
     dist.destroy_process_group()

@@ -3,9 +3,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 REAL = Path(os.environ.get("ZEROSUM_DATA") or Path(__file__).parents[3] / "shared" / "data")
+
+
+@pytest.fixture(autouse=True)
+def fixed_noise() -> None:
+    torch.manual_seed(0)
 
 
 @pytest.fixture

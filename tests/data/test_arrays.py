@@ -44,7 +44,8 @@ def test_ranks_partition_a_batch(world, n, position):
     whole = data.batch(position, n, seed=3)
     parts = [data.batch(position, n, seed=3, rank=rank, world=world) for rank in range(world)]
     for rank, part in enumerate(parts):
-        assert torch.equal(part.x, whole.x[rank::world]) and torch.equal(part.y, whole.y[rank::world])
+        assert torch.equal(part.x, whole.x[rank::world])
+        assert torch.equal(part.y, whole.y[rank::world])
     assert sum(part.n for part in parts) == n
 
 
@@ -71,27 +72,34 @@ def test_held_out_is_fixed_disjoint_and_has_the_same_spec():
     mine, rest = ids(data, data.take(1000)), ids(data.held_out, data.held_out.take(1000))
     assert (len(data), len(data.held_out)) == (80, 20)
     assert sorted(mine + rest) == list(range(100))
-    assert data.held_out.spec == data.spec and data.train is data
+    assert data.held_out.spec == data.spec
+    assert data.train is data
     assert sorted(ids(data.held_out, d.open(x, holdout=0.2).held_out.take(20))) == sorted(rest)
 
 
 def test_at_least_one_example_is_held_out_and_none_where_asked():
     assert len(d.open(torch.rand(5, 2), holdout=0.01).held_out) == 1
     data = d.open(torch.rand(5, 2), holdout=0)
-    assert len(data) == 5 and data.held_out is data and any("held out" in note for note in data.notes)
+    assert len(data) == 5
+    assert data.held_out is data
+    assert any("held out" in note for note in data.notes)
 
 
 def test_take_gives_distinct_examples():
     data = numbered(50)
     some = ids(data, data.take(20, seed=1))
-    assert len(set(some)) == 20 and some == ids(data, data.take(20, seed=1)) and some != ids(data, data.take(20, seed=2))
+    assert len(set(some)) == 20
+    assert some == ids(data, data.take(20, seed=1))
+    assert some != ids(data, data.take(20, seed=2))
     assert sorted(ids(data, data.take(99))) == list(range(50))
 
 
 def test_all_is_in_order():
     data = d.open(torch.arange(10.0)[:, None], holdout=0.3)
     x = data.spec.x.decode(data.all())[:, 0]
-    assert (np.diff(x) > 0).all() and len(x) == 7 and len(data.all(limit=3)) == 3
+    assert (np.diff(x) > 0).all()
+    assert len(x) == 7
+    assert len(data.all(limit=3)) == 3
     with pytest.raises(InputError, match="no array 'z'; it has x"):
         data.all("z")
 
@@ -107,7 +115,8 @@ def test_reweighted_draws_in_proportion_and_purely():
     data = numbered(4)
     heavy = data.reweighted(torch.tensor([0.0, 1.0, 3.0, 0.0]))
     drawn = ids(heavy, heavy.batch(0, 4000))
-    assert set(drawn) == {1, 2} and abs(drawn.count(2) / 4000 - 0.75) < 0.03
+    assert set(drawn) == {1, 2}
+    assert abs(drawn.count(2) / 4000 - 0.75) < 0.03
     assert ids(heavy, heavy.batch(100, 20)) == drawn[100:120]
     for bad in (torch.ones(3), torch.tensor([1.0, -1, 1, 1]), torch.zeros(4)):
         with pytest.raises(InputError, match="weights must be 4 numbers"):
@@ -120,14 +129,16 @@ def test_unpaired_groups_have_their_own_order_and_length():
     a, b = (data.spec.fields[k].decode(batch.tensors[k])[:, 0] for k in "ab")
     assert all(sorted(a[i : i + 10]) == list(range(10)) for i in range(0, 70, 10))
     assert all(sorted(b[i : i + 7]) == list(range(100, 107)) for i in range(0, 70, 7))
-    assert len(data) == 10 and "independent" in data.notes[0]
+    assert len(data) == 10
+    assert "independent" in data.notes[0]
 
 
 def test_equally_many_a_and_b_are_pairs():
     data = d.open({"a": np.arange(10.0)[:, None], "b": 100 + np.arange(10.0)[:, None]})
     batch = data.batch(3, 20)
     a, b = (data.spec.fields[k].decode(batch.tensors[k])[:, 0] for k in "ab")
-    assert np.allclose(b, a + 100) and "pairs" in data.notes[0]
+    assert np.allclose(b, a + 100)
+    assert "pairs" in data.notes[0]
 
 
 def test_flips_mirror_half_and_are_a_function_of_seed_and_position():
@@ -138,7 +149,8 @@ def test_flips_mirror_half_and_are_a_function_of_seed_and_position():
     assert 850 < mirrored.sum() < 1150
     assert torch.equal(mirrored[30:60], data.batch(30, 30).x[:, 0, 0, 2] > 0)
     assert not torch.equal(mirrored, data.batch(0, 2000, seed=1).x[:, 0, 0, 2] > 0)
-    assert (data.held_out.batch(0, 200).x[..., 0] > 0).all() and (data.take(20).x[..., 0] > 0).all()
+    assert (data.held_out.batch(0, 200).x[..., 0] > 0).all()
+    assert (data.take(20).x[..., 0] > 0).all()
 
 
 def test_pairs_are_flipped_together():
@@ -150,7 +162,8 @@ def test_pairs_are_flipped_together():
 def test_fingerprint_notices_content_shape_and_split():
     x = np.random.default_rng(0).random((20, 3))
     prints = [d.open(v, holdout=h).fingerprint for v, h in ((x, 0.1), (x + 1e-9, 0.1), (x[:19], 0.1), (x, 0.2))]
-    assert len(set(prints)) == 4 and prints[0] == d.open(x.copy()).fingerprint
+    assert len(set(prints)) == 4
+    assert prints[0] == d.open(x.copy()).fingerprint
 
 
 @pytest.mark.parametrize("source", ["digits", "ring8", "moons"])
@@ -158,19 +171,22 @@ def test_spec_and_description_are_plain_values(source):
     data = d.open(source, limit=200)
     assert Spec.from_json(json.loads(json.dumps(data.spec.to_json()))) == data.spec
     told = json.loads(json.dumps(data.describe()))
-    assert told["examples"] == len(data) and told["held_out"] == len(data.held_out)
+    assert told["examples"] == len(data)
+    assert told["held_out"] == len(data.held_out)
     assert sum(told["arrays"]["y"]["classes"].values()) == len(data)
 
 
 def test_options_reopen_the_same_data():
     data = d.open("digits", limit=300, flip=True, size="16", holdout=0.25)
     again = d.open(data.source, **json.loads(json.dumps(data.options)))
-    assert again.fingerprint == data.fingerprint and again.spec == data.spec
+    assert again.fingerprint == data.fingerprint
+    assert again.spec == data.spec
     assert equal(again.batch(5, 9), data.batch(5, 9))
 
 
 def test_the_module_itself_opens():
-    assert len(d("gaussian:50")) == 50 and d.open(data := d("ring8")) is data
+    assert len(d("gaussian:50")) == 50
+    assert d.open(data := d("ring8")) is data
 
 
 def test_data_travel_to_other_processes():
@@ -182,4 +198,5 @@ def test_data_travel_to_other_processes():
 def test_batches_on_a_gpu_are_the_same():
     data = d.open("digits", flip=True)
     there = data.batch(11, 64, device="cuda")
-    assert there.x.is_cuda and equal(there.to("cpu"), data.batch(11, 64))
+    assert there.x.is_cuda
+    assert equal(there.to("cpu"), data.batch(11, 64))

@@ -30,9 +30,12 @@ def test_pictures_are_recognised_and_come_back(shape, chw, layout, dtype):
     field = data.spec.x
     assert (field.kind, field.shape, field.codec.layout) == ("image", chw, layout)
     encoded = data.all()
-    assert encoded.dtype == torch.float32 and encoded.min() == -1 and encoded.max() == 1
+    assert encoded.dtype == torch.float32
+    assert encoded.min() == -1
+    assert encoded.max() == 1
     back = field.decode(encoded)
-    assert back.dtype == dtype and np.allclose(back, x, atol=1e-4)
+    assert back.dtype == dtype
+    assert np.allclose(back, x, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,8 @@ def test_ranges(values, dtype, wanted):
 
 def test_tensors_with_channels_first_win_where_both_axes_could_be():
     x = torch.randint(0, 256, (6, 3, 9, 4), dtype=torch.uint8)
-    assert d.open(x).spec.x.shape == (3, 9, 4) and d.open(x.numpy()).spec.x.shape == (4, 3, 9)
+    assert d.open(x).spec.x.shape == (3, 9, 4)
+    assert d.open(x.numpy()).spec.x.shape == (4, 3, 9)
 
 
 def test_rows_are_standardised_and_come_back():
@@ -74,7 +78,8 @@ def test_rows_are_standardised_and_come_back():
     assert torch.allclose(encoded.mean(0), torch.zeros(3), atol=1e-4)
     assert torch.allclose(encoded.std(0, unbiased=False), torch.ones(3), atol=1e-4)
     back = data.spec.x.decode(encoded)
-    assert np.allclose(back, x[data.groups[0].rows], rtol=1e-5, atol=1e-5) and back.dtype == np.float64
+    assert np.allclose(back, x[data.groups[0].rows], rtol=1e-5, atol=1e-5)
+    assert back.dtype == np.float64
 
 
 def test_large_numbers_keep_their_digits():
@@ -102,7 +107,8 @@ def test_labels_may_be_numbers_or_text():
     x = rng.random((6, 2))
     assert d.open((x, np.array([3, 10, 3, 5, 5, 10]))).spec.y.classes == ("3", "5", "10")
     data = d.open((x, np.array(["b", "a", "b", "c", "c", "a"])), holdout=0)
-    assert data.spec.y.classes == ("a", "b", "c") and data.all("y").tolist() == [1, 0, 1, 2, 2, 0]
+    assert data.spec.y.classes == ("a", "b", "c")
+    assert data.all("y").tolist() == [1, 0, 1, 2, 2, 0]
     assert list(data.spec.y.decode(data.all("y"))) == ["b", "a", "b", "c", "c", "a"]
     assert d.open((x, np.array([1.0, 0, 1, 0, 1, 0]))).spec.y.classes == ("0", "1")
     assert d.open((x, x[:, 0])).spec.y.kind == "vector"
@@ -124,7 +130,9 @@ def test_scaling_covers_crops_the_centre_and_is_antialiased():
     x[:, :, 20:40] = 255  # the middle third
     data = d.open(x, size=20, holdout=0)
     row = data.all()[0, 0, 10]
-    assert (row[7:13] == 1).all() and (row[:4] == -1).all() and (row[-4:] == -1).all()
+    assert (row[7:13] == 1).all()
+    assert (row[:4] == -1).all()
+    assert (row[-4:] == -1).all()
     stripes = np.zeros((2, 64, 64), np.uint8)
     stripes[:, :, ::2] = 255
     assert d.open(stripes, size=16).all().abs().max() < 0.1
@@ -169,6 +177,7 @@ def test_missing_numbers_in_arrays():
     x[20, 2] = np.inf
     raises(r"column 1: 2 values \(rows 5, 10\); array 'x', column 2: 1 value \(row 21\).*--missing drop", x)
     data = d.open((x, np.arange(30) % 2), missing="drop", holdout=0)
-    assert len(data) == 27 and data.notes[0] == "3 of 30 rows left out for missing values"
+    assert len(data) == 27
+    assert data.notes[0] == "3 of 30 rows left out for missing values"
     assert torch.isfinite(data.all()).all()
     assert {4, 9, 20}.isdisjoint(data.groups[0].rows)

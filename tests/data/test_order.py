@@ -10,7 +10,9 @@ from zerosum.data import order
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(-(2**70), 2**70), group=st.integers(0, 3), size=st.integers(1, 300), epoch=st.integers(0, 2**30))
+@given(
+    seed=st.integers(-(2**70), 2**70), group=st.integers(0, 3), size=st.integers(1, 300), epoch=st.integers(0, 2**30)
+)
 def test_every_epoch_is_a_permutation(seed, group, size, epoch):
     start = epoch * size
     drawn = order.shuffled(seed, group, size, start, start + size)
@@ -18,13 +20,18 @@ def test_every_epoch_is_a_permutation(seed, group, size, epoch):
 
 
 @settings(max_examples=60, deadline=None)
-@given(start=st.integers(0, 10**12), parts=st.lists(st.integers(1, 3000), min_size=1, max_size=5), size=st.integers(1, 10**7))
+@given(
+    start=st.integers(0, 10**12),
+    parts=st.lists(st.integers(1, 3000), min_size=1, max_size=5),
+    size=st.integers(1, 10**7),
+)
 def test_a_span_is_the_sum_of_its_parts(start, parts, size):
     whole = order.shuffled(1, 0, size, start, start + sum(parts))
     ends = list(itertools.accumulate(parts, initial=start))
     pieces = [order.shuffled(1, 0, size, a, b) for a, b in itertools.pairwise(ends)]
     assert (whole == np.concatenate(pieces)).all()
-    assert whole.min() >= 0 and whole.max() < size
+    assert whole.min() >= 0
+    assert whole.max() < size
 
 
 def test_large_set_epoch_is_a_permutation():
@@ -82,7 +89,8 @@ def test_draws_follow_their_probabilities():
     p = np.array([0.5, 0.0, 0.25, 0.25])
     drawn = order.drawn(0, 0, (8 * p).cumsum(), 0, 40_000)
     share = np.bincount(drawn, minlength=4) / 40_000
-    assert share[1] == 0 and np.abs(share - p).max() < 0.015
+    assert share[1] == 0
+    assert np.abs(share - p).max() < 0.015
 
 
 def test_a_longer_choice_begins_with_the_shorter():

@@ -24,8 +24,8 @@ def color(x: Tensor) -> Tensor:
 def translation(x: Tensor, ratio: float = 0.125) -> Tensor:
     """Moved by whole pixels, up to `ratio` of height and width, each way; what comes in is 0 (grey)."""
     n, _, h, w = x.shape
-    rows = _moved(n, h, round(h * ratio), x.device)
-    columns = _moved(n, w, round(w * ratio), x.device)
+    rows = _moved(n, h, int(h * ratio + 0.5), x.device)
+    columns = _moved(n, w, int(w * ratio + 0.5), x.device)
     padded = F.pad(x, (1, 1, 1, 1))  # index 0 and the last are outside
     which = torch.arange(n, device=x.device)[:, None, None]
     return padded.permute(0, 2, 3, 1)[which, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
@@ -40,7 +40,7 @@ def _moved(n: int, size: int, most: int, device: torch.device) -> Tensor:
 def cutout(x: Tensor, ratio: float = 0.5) -> Tensor:
     """A rectangle of `ratio` of height and width, centred anywhere, is 0."""
     n, _, h, w = x.shape
-    rows, columns = _covered(n, h, round(h * ratio), x.device), _covered(n, w, round(w * ratio), x.device)
+    rows, columns = _covered(n, h, int(h * ratio + 0.5), x.device), _covered(n, w, int(w * ratio + 0.5), x.device)
     return x * ~(rows[:, None, :, None] & columns[:, None, None, :])
 
 

@@ -14,7 +14,7 @@ from .arrays import Data, Group
 from .fields import Options, groups_of
 from .named import NAMES, named
 from .readers import X, is_idx, read_idx, read_npy, read_npz, sort_out
-from .tables import find_table, frame_of, is_table, read_table
+from .tables import find_table, frame_of, frame_of_columns, is_table, read_table
 from .toys import TOYS, toy
 
 Found = tuple[list[Group], list[Group], list[str]]  # to train on, to hold out, notes
@@ -209,9 +209,7 @@ def find_arrays(given: Any, options: Options) -> Found:
         return find_table(frame, "the table", options)
     given = by_name(given)
     if isinstance(given, dict) and is_columns(given):
-        import polars as pl
-
-        return find_table(pl.DataFrame({str(k): np.asarray(v) for k, v in given.items()}), "the table", options)
+        return find_table(frame_of_columns(given), "the table", options)
     first = torch.is_tensor(given) or (isinstance(given, dict) and any(map(torch.is_tensor, given.values())))
     arrays = {name: as_array(v) for name, v in (given if isinstance(given, dict) else {"x": given}).items()}
     groups, tests, notes = sort_out(arrays, "the dict", options)
@@ -232,8 +230,9 @@ def by_name(given: Any) -> Any:
 
 def is_columns(given: dict[Any, Any]) -> bool:
     """Is a dict a table: one-dimensional columns under names of their own?"""
-    usual = {"x", "a", "b", "x_train", *X}
-    return not any(str(k).lower() in usual for k in given) and all(np.ndim(v) == 1 for v in given.values())
+    usual = {"x_train", *X}
+    one = all(np.ndim(v) == 1 for v in given.values()) and len({len(v) for v in given.values()}) == 1
+    return one and not any(str(name).lower() in usual for name in given)
 
 
 def as_array(value: Any) -> np.ndarray:

@@ -235,14 +235,16 @@ def large_columns(values: np.ndarray, fit: np.ndarray) -> tuple[Column, ...]:
 
 
 def decimals_of(values: np.ndarray, most: int = 6) -> int | None:
-    """The fewest digits after the point that keep every value, up to `most`; None where more are needed."""
+    """The fewest digits after the point that keep every value within its precision, up to `most`; else None."""
     if values.dtype.kind in "bui":
         return 0
-    for part in (values[:1000], values):  # most columns are decided by their first values
-        exact = [k for k in range(most + 1) if (part == part.astype(np.float64).round(k).astype(values.dtype)).all()]
-        if not exact:
-            return None
-    return exact[0]
+    x, precision = values.astype(np.float64), float(np.finfo(values.dtype).eps)
+    k = 0
+    while k <= most and 10.0**-k > 100 * precision * float(np.abs(x).max()):
+        if (np.abs(x - x.round(k)) <= 4 * precision * np.abs(x)).all():
+            return k
+        k += 1
+    return None
 
 
 def listed(words: Sequence[str], most: int = 5) -> str:

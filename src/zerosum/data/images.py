@@ -63,8 +63,8 @@ def header(f: IO[bytes]) -> Header:
         w, h = im.size
         if w * h > MOST_PIXELS:
             raise ValueError(f"{h}x{w} pixels, more than {MOST_PIXELS:,} in all")
-        has_exif = im.format == "TIFF" or "exif" in im.info or "Raw profile type exif" in im.info
-        if has_exif and im.getexif().get(ORIENTATION, 1) >= 5:
+        has_exif = "exif" in im.info or "Raw profile type exif" in im.info
+        if has_exif and im.format != "TIFF" and im.getexif().get(ORIENTATION, 1) >= 5:
             w, h = h, w
         deep = im.mode.startswith("I")
         channels = 4 if im.has_transparency_data else 1 if deep or im.mode in ("1", "L", "F") else 3
@@ -149,8 +149,6 @@ def each(place: Place, names: Sequence[str], work: Callable[[IO[bytes]], T], wha
     from rich.progress import track
 
     def one(name: str) -> T | Exception:
-        if name in place.refused:
-            return ValueError(place.refused[name])
         try:
             with place.open(name) as f:
                 return work(f)
@@ -213,14 +211,11 @@ def plan_for(where: str, headers: Sequence[Header], options: Options, notes: lis
 
 
 def pictures(
-    place: Place, domain: Domain, where: str, options: Options, notes: list[str]
+    place: Place, domain: Domain, headers: dict[str, Header], where: str, options: Options, notes: list[str]
 ) -> tuple[dict[str, Array], int]:
     """The array of a domain, its labels if there are classes, and how many of the examples, the first, to train on."""
-    every, tests = [*domain.train, *domain.test], set(domain.test)
-    names, headers = sieve(where, every, list(each(place, every, header, "looking at pictures")), options, notes)
-    if not [n for n in names if n not in tests]:
-        raise InputError(f"data {where!r} has no pictures")
-    plan = plan_for(where, headers, options, notes)
+    names, tests = [*domain.train, *domain.test], set(domain.test)
+    plan = plan_for(where, [headers[name] for name in names], options, notes)
     classes = Classes(tuple(sorted(set(domain.classes.values()), key=_by_number)))
     if not options.fits(plan.nbytes * len(names)):
         labels = _codes(names, domain, classes)
@@ -261,14 +256,20 @@ def find_pictures(place: Folder | Archive, where: str, options: Options) -> tupl
         raise InputError(f"data {where!r} is empty: pictures are looked for ({', '.join(FORMATS)})")
     notes: list[str] = []
     train, held = [], []
-    labels = labels_of(place.labels, place.names, where)
-    for number, domain in enumerate(domains(place.names)):
+    refused = [ValueError(place.refused[name]) if name in place.refused else None for name in place.names]
+    names, _ = sieve(where, place.names, refused, options, notes)
+    names, found = sieve(where, names, list(each(place, names, header, "looking at pictures")), options, notes)
+    if not names:
+        raise InputError(f"data {where!r} has no pictures")
+    headers = dict(zip(names, found, strict=True))
+    labels = labels_of(place.labels, names, where)
+    for number, domain in enumerate(domains(names)):
         if labels is not None:
             domain.classes = labels
         if options.limit is not None:
             keep = order.chosen(options.limit, len(domain.train), order.LIMIT)
             domain.train = [domain.train[i] for i in np.sort(keep)]
-        arrays, n = pictures(place, domain, where, options, notes)
+        arrays, n = pictures(place, domain, headers, where, options, notes)
         first, rest = options.split(n, bool(domain.test))
         rest = np.arange(n, len(arrays[domain.array].source)) if domain.test else rest
         train.append(Group(arrays, number, first))

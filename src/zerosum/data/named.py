@@ -25,6 +25,7 @@ DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 KANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 OBJECTS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+QUICKDRAW = "https://storage.googleapis.com/quickdraw_dataset/full/numpy_bitmap"
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
@@ -210,8 +211,7 @@ def quickdraw(word: str, options: Options) -> Sets:
                 held = read_npz(path)
                 if {"X", "y", "words"} <= set(held) and word in held["words"]:
                     return {"x": _drawings(held["X"][held["y"] == list(held["words"]).index(word)])}, None
-    base = "https://storage.googleapis.com/quickdraw_dataset/full/numpy_bitmap"
-    paths = fetch((Remote(f"{base}/{word}.npy", None),), cache() / "quickdraw", f"quickdraw:{word}")
+    paths = fetch((Remote(f"{QUICKDRAW}/{word}.npy", None),), cache() / "quickdraw", f"quickdraw:{word}")
     return {"x": _drawings(read_npy(paths[0], options))}, None
 
 

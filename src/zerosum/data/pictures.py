@@ -80,11 +80,12 @@ def scatter(points: Tensor | np.ndarray, reference: Tensor | np.ndarray | None =
         if ours.shape[1] > 2:
             centre, two = principal(base)
             ours, theirs = (ours - centre) @ two, None if theirs is None else (theirs - centre) @ two
+            base = (base - centre) @ two
             axes.set_xlabel("first principal component")
             axes.set_ylabel("second principal component")
         for v, colour, label in _layers(ours, theirs):
             axes.plot(*v.T, ".", ms=3, mew=0, color=colour, alpha=min(1.0, max(0.3, 600 / len(v))), label=label)
-        _square(axes, base if theirs is None else theirs, ours)
+        _square(axes, base, ours)
     if theirs is not None:
         for handle in axes.legend(loc="upper right", fontsize=8, markerscale=3).legend_handles:
             if handle is not None:

@@ -33,7 +33,7 @@ class Place(Protocol):
 
 
 def unseen(name: str) -> bool:
-    return any(part in UNSEEN or part.startswith(".") for part in PurePosixPath(name).parts)
+    return any(part in UNSEEN or (part.startswith(".") and part != "..") for part in PurePosixPath(name).parts)
 
 
 class Folder:
@@ -131,8 +131,7 @@ def domains(names: list[str]) -> list[Domain]:
     trainA and trainB (testA, testB) are two independent sets, a and b; train and test (or val) are the two parts of one
     set; other folders are classes, unless pictures lie beside them.
     """
-    common = os.path.commonpath([os.path.dirname(n) for n in names]) if names else ""
-    skip = len(PurePosixPath(common).parts)
+    skip = len(PurePosixPath(os.path.commonpath([os.path.dirname(name) for name in names])).parts)
     parts = {name: PurePosixPath(name).parts[skip:] for name in names}
     tops = {p[0] if len(p) > 1 else "" for p in parts.values()}
 

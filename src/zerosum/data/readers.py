@@ -32,7 +32,11 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def unreadable(path: Path, what: str, error: Exception) -> InputError:
-    hint = "; arrays of Python objects are pickles, which zerosum never opens" if "pickle" in str(error) else ""
+    hint = (
+        "; arrays of Python objects are pickles, which zerosum never opens"
+        if "pickle" in str(error) or "Python objects" in str(error)
+        else ""
+    )
     return InputError(f"{path} cannot be read as {what}: {error}{hint}")
 
 

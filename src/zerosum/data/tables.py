@@ -86,7 +86,7 @@ def typed(column: pl.Series) -> pl.Series:
 
 
 def frame_of(given: Any) -> pl.DataFrame | None:
-    """A pandas or polars frame, or a dict of columns, as a polars frame; None for anything else."""
+    """A pandas or polars frame as a polars frame; None for anything else."""
     kind = f"{type(given).__module__.partition('.')[0]}.{type(given).__name__}"
     if kind == "polars.DataFrame":
         return given
@@ -96,6 +96,14 @@ def frame_of(given: Any) -> pl.DataFrame | None:
 
     columns = {str(name): given[name].astype(object).where(given[name].notna(), None).to_list() for name in given}
     return pl.DataFrame(columns, strict=False)
+
+
+def frame_of_columns(given: dict[Any, Any]) -> pl.DataFrame:
+    """A dict of one-dimensional columns as a frame."""
+    import polars as pl
+
+    columns = {str(name): np.asarray(v) for name, v in given.items()}
+    return pl.DataFrame({name: v.tolist() if v.dtype == object else v for name, v in columns.items()}, strict=False)
 
 
 def find_table(frame: pl.DataFrame, where: str, options: Options) -> tuple[list[Group], list[Group], list[str]]:

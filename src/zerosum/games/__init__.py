@@ -7,6 +7,7 @@ import importlib.util
 import pkgutil
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from ..errors import InputError, nearest
 from ..game import Game
@@ -27,24 +28,25 @@ def find(name: str) -> type[Game]:
     return _only_game(importlib.import_module(f"{__name__}.{known}"), name)
 
 
-def _only_game(module: object, name: str) -> type[Game]:
+def _only_game(module: ModuleType, name: str) -> type[Game]:
     """The last game that a module itself defines."""
     own = [
         v
         for v in vars(module).values()
         if isinstance(v, type) and issubclass(v, Game) and v.__module__ == module.__name__
-    ]  # type: ignore[attr-defined]
+    ]
     if not own:
         raise InputError(f"{name} defines no subclass of zerosum.Game")
     return own[-1]
 
 
-def _load(path: Path) -> object:
+def _load(path: Path) -> ModuleType:
     if not path.is_file():
         raise InputError(f"no file {path}")
     module_name = f"zerosum_user_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path.resolve())
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # dataclasses look a class's module up by name
     spec.loader.exec_module(module)

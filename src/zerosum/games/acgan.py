@@ -39,7 +39,7 @@ class ACGAN(Game):
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
         """`[n, *spec.x.shape]` of the classes `y` `[n]`, or of classes drawn alike."""
-        y = torch.randint(self.classes, (n,), device=self.prior.here.device) if y is None else y
+        y = torch.randint(self.classes, (n,), device=self.device) if y is None else y
         return self.G(torch.cat([self.prior(n), F.one_hot(y, self.classes).float()], 1))
 
     def classify(self, x: Tensor) -> Tensor:

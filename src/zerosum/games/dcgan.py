@@ -30,7 +30,6 @@ class DCGAN(Game):
         for m in self.modules():
             if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
                 nn.init.normal_(m.weight, 0.0, 0.02)  # Sec. 4
-                nn.init.zeros_(m.bias)
 
     def players(self) -> dict[str, Player]:
         adam = Adam(self.lr, betas=(self.beta1, 0.999))

@@ -16,8 +16,8 @@ from ..spec import Field, Spec
 class GAN(Game):
     """min_G max_D  E_x[log D(x)] + E_z[log(1 - D(G(z)))]                              (Eq. 1)
 
-    D returns logits, so -log D = softplus(-D) and -log(1 - D) = softplus(D). As in the released code, G is a perceptron of
-    rectifiers and D one of maxout units with dropout. Not in the paper: Adam in the place of SGD with momentum.
+    D returns logits, so -log D = softplus(-D) and -log(1 - D) = softplus(D). As in the released code, G is a perceptron
+    of rectifiers and D one of maxout units with dropout. Not in the paper: Adam in the place of SGD with momentum.
     """
 
     z_dim: int = 100
@@ -31,7 +31,7 @@ class GAN(Game):
     def build(self, spec: Spec) -> None:
         side = math.sqrt(3)
         self.prior = Normal(self.z_dim) if self.noise == "gaussian" else Uniform(self.z_dim, low=-side, high=side)
-        width = self.width or min(1200, max(128, 3 * spec.x.size // 2))
+        width = self.width or min(1200, max(128, 2 * spec.x.size))
         self.G = perceptron(self.z_dim, spec.x, width)
         dropout = self.dropout if self.dropout is not None else 0.5 * (spec.x.kind == "image")
         self.D = maxout_discriminator(spec.x, max(64, width // 5), dropout)

@@ -16,8 +16,8 @@ class InfoGAN(Game):
     """min_{G,Q} max_D  V(D, G) - lam L_I(G, Q)                                        (Eq. 6)
 
     The latent is noise z and codes c: one categorical, several uniform. Q(c | x) is a head on D's features, and
-    L_I = E[log Q(c | G(z, c))] + H(c), where H(c) is constant, bounds their mutual information from below (Eq. 5). As in
-    the released code, D's player owns Q and carries the term too, and continuous codes have unit variance under Q.
+    L_I = E[log Q(c | G(z, c))] + H(c), H(c) a constant, bounds their mutual information from below (Eq. 5). As in the
+    released code, D's player owns Q and carries the term too, and continuous codes have unit variance under Q.
     """
 
     z_dim: int = 62

@@ -51,25 +51,22 @@ class R3GAN(Game):
     def moves(self) -> list[Move]:
         return [Move("D", self.discriminate), Move("G", self.generate)]
 
-    def now(self, first_last: tuple[float, float]) -> float:
-        first, last = first_last
+    def now(self, ends: tuple[float, float]) -> float:
         t = min(self.clock.examples / self.decay, 1.0)
-        return last + (first - last) * (1 + math.cos(math.pi * t)) / 2
+        return ends[1] + (ends[0] - ends[1]) * (1 + math.cos(math.pi * t)) / 2
 
     def schedule(self, clock):
         return {"lr": self.now(self.lr), "betas": (0.0, self.now(self.beta2))}
 
     def lead(self, a: Tensor, b: Tensor) -> Tensor:
         """E softplus(-(a - b)): small where a's logits lie above b's."""
-        if self.relativistic:
-            return F.softplus(b - a).mean()
-        return F.softplus(-a).mean() + F.softplus(b).mean()
+        return F.softplus(b - a).mean() if self.relativistic else F.softplus(-a).mean() + F.softplus(b).mean()
 
     def discriminate(self, batch):
         """E softplus(D(G(z)) - D(x)) + gamma/2 (E|grad D(x)|^2 + E|grad D(G(z))|^2)"""
         (real, at_real), (fake, at_fake) = (value_and_gradient(self.D, x) for x in (batch.x, self.sample(batch.n)))
-        half = self.now(self.gamma) / 2
-        return {"pair": self.lead(real, fake), "r1": half * square_norm(at_real), "r2": half * square_norm(at_fake)}
+        gamma = self.now(self.gamma) / 2
+        return {"pair": self.lead(real, fake), "r1": gamma * square_norm(at_real), "r2": gamma * square_norm(at_fake)}
 
     def generate(self, batch):
         """E softplus(D(x) - D(G(z)))"""
@@ -81,20 +78,14 @@ class ResidualGenerator(nn.Module):
 
     def __init__(self, z: int, field: Field, width: int, blocks: int):
         super().__init__()
-        c, h, w = field.shape
-        sizes = pyramid(h, w)
+        sizes = pyramid(*field.shape[1:])
         channels = [widths(width, *size) for size in sizes]
-        scale = (blocks * len(sizes)) ** -0.25
         self.basis = nn.Parameter(torch.randn(channels[0], *sizes[0]))
         self.mix = scaled(nn.Linear(z, channels[0], bias=False))
-        layers: list[nn.Module] = [Block(channels[0], scale) for _ in range(blocks)]
+        layers = stack(channels[0], blocks, len(sizes))
         for (a, b), size in zip(pairwise(channels), sizes[1:], strict=True):
-            layers += [
-                nn.Upsample(size, mode="bilinear"),
-                scaled(nn.Conv2d(a, b, 1, bias=False)) if a != b else nn.Identity(),
-            ]
-            layers += [Block(b, scale) for _ in range(blocks)]
-        self.layers = nn.Sequential(*layers, scaled(nn.Conv2d(channels[-1], c, 1)))
+            layers += [nn.Upsample(size, mode="bilinear"), *change(a, b), *stack(b, blocks, len(sizes))]
+        self.layers = nn.Sequential(*layers, *change(channels[-1], field.shape[0]))
 
     def forward(self, z: Tensor) -> Tensor:
         return self.layers(self.basis * self.mix(z)[:, :, None, None])
@@ -102,33 +93,35 @@ class ResidualGenerator(nn.Module):
 
 def residual_discriminator(field: Field, width: int, blocks: int) -> Discriminator:
     """The mirror of the generator; a depthwise convolution over the smallest size and a linear layer end it."""
-    c, h, w = field.shape
-    sizes = pyramid(h, w)[::-1]
+    sizes = pyramid(*field.shape[1:])[::-1]
     channels = [widths(width, *size) for size in sizes]
-    scale = (blocks * len(sizes)) ** -0.25
-    layers: list[nn.Module] = [scaled(nn.Conv2d(c, channels[0], 1))]
+    layers = [*change(field.shape[0], channels[0]), *stack(channels[0], blocks, len(sizes))]
     for a, b in pairwise(channels):
-        layers += [*(Block(a, scale) for _ in range(blocks)), Halve(a)]
-        layers += [scaled(nn.Conv2d(a, b, 1, bias=False))] if a != b else []
+        layers += [Halve(a), *change(a, b), *stack(b, blocks, len(sizes))]
     top = channels[-1]
-    layers += [
-        *(Block(top, scale) for _ in range(blocks)),
-        scaled(nn.Conv2d(top, top, sizes[-1], groups=top, bias=False)),
-    ]
-    return Discriminator(nn.Sequential(*layers, nn.Flatten()), top)
+    end = scaled(nn.Conv2d(top, top, sizes[-1], groups=top, bias=False))
+    return Discriminator(nn.Sequential(*layers, end, nn.Flatten()), top)
+
+
+def stack(c: int, blocks: int, stages: int) -> list[nn.Module]:
+    """A stage's blocks; the deeper the network, the smaller their first weights."""
+    return [Block(c, (blocks * stages) ** -0.25) for _ in range(blocks)]
+
+
+def change(a: int, b: int) -> list[nn.Module]:
+    """To another number of channels."""
+    return [scaled(nn.Conv2d(a, b, 1, bias=False))] if a != b else []
 
 
 class Block(nn.Module):
-    """x + f(x): 1x1 to twice the channels, grouped 3x3 with 16 channels a group, 1x1 back, which starts at zero (Sec. 3)."""
+    """x + f(x): 1x1 to twice the channels, 3x3 in groups of 16, 1x1 back, which starts at zero (Sec. 3)."""
 
     def __init__(self, c: int, scale: float):
         super().__init__()
-        wide, gain = 2 * c, scale * math.sqrt(2 / (1 + 0.2**2))
-        self.f = nn.Sequential(
-            scaled(nn.Conv2d(c, wide, 1), gain), nn.LeakyReLU(0.2),
-            scaled(nn.Conv2d(wide, wide, 3, 1, 1, groups=wide // 16), gain), nn.LeakyReLU(0.2),
-            scaled(nn.Conv2d(wide, c, 1, bias=False), 0.0),
-        )  # fmt: skip
+        wide, gain, leaky = 2 * c, scale * math.sqrt(2 / (1 + 0.2**2)), nn.LeakyReLU(0.2)
+        inner = scaled(nn.Conv2d(wide, wide, 3, 1, 1, groups=wide // 16), gain)
+        outer = scaled(nn.Conv2d(wide, c, 1, bias=False), 0.0)
+        self.f = nn.Sequential(scaled(nn.Conv2d(c, wide, 1), gain), leaky, inner, leaky, outer)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.f(x)
@@ -139,9 +132,9 @@ class Halve(nn.Conv2d):
 
     def __init__(self, c: int):
         super().__init__(c, c, 3, 2, 1, groups=c, bias=False, padding_mode="replicate")
-        line = torch.tensor([1.0, 2.0, 1.0]) / 4
         del self.weight
-        self.register_buffer("weight", line.outer(line).expand(c, 1, 3, 3).clone(), persistent=False)
+        blur = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]) / 16
+        self.register_buffer("weight", blur.expand(c, 1, 3, 3).clone(), persistent=False)
 
 
 def widths(width: int, h: int, w: int) -> int:
@@ -149,7 +142,7 @@ def widths(width: int, h: int, w: int) -> int:
     return max(8, width // 2 ** max(0, math.ceil(math.log2(max(h, w) / 32))) // 8 * 8)
 
 
-def scaled(layer: nn.Module, gain: float = 1.0) -> nn.Module:
+def scaled(layer: nn.Linear | nn.Conv2d, gain: float = 1.0) -> nn.Module:
     """Weights from N(0, gain^2 / fan_in), no bias at first."""
     nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(layer.weight[0].numel()))
     if layer.bias is not None:

@@ -8,8 +8,8 @@ from ..spec import Spec
 
 
 class WGAN(Game):
-    """Algorithm 1. The critic D ascends E D(x) - E D(G(z)) among functions whose weights lie in [-c, c]; near its optimum
-    that is, up to a factor, the Wasserstein-1 distance (Eq. 2), which G descends."""
+    """Algorithm 1. The critic D ascends E D(x) - E D(G(z)) among functions whose weights lie in [-c, c]; near its
+    optimum that is, up to a factor, the Wasserstein-1 distance (Eq. 2), which G descends."""
 
     z_dim: int = 100
     width: int = 64

@@ -12,7 +12,7 @@ from ..errors import InputError
 from .cards import Card
 from .features import SIDE, FeatureNet, of_data, shrink
 from .neighbours import nearest_neighbours
-from .suite import Measure, Sight, View, copying_measure, draw, image_measures, vector_measures
+from .suite import VALUES, Measure, Sight, copying_measure, draw, image_measures, vector_measures
 
 if TYPE_CHECKING:
     from ..data import Data
@@ -23,7 +23,8 @@ FEWEST_UNSEEN = 50  # held-out examples, to serve as floor or as reference
 
 Sampler = Callable[[int, int], Tensor]  # (n, seed) -> [n, *shape] in model space
 Progress = Callable[[str, float], None]  # (what is being done, share done)
-Views = dict[View, Tensor]
+Figures = list[tuple[float, ...]]  # for each measure, a figure for each of its names
+Floor = tuple[float | None, float | None]  # mean and spread
 
 
 def evaluate(
@@ -63,24 +64,33 @@ def evaluate(
     if unseen:
         measures.append(copying_measure(data, _points, n, seed))
 
-    values: list[list[float]] = []
-    floors: list[list[float]] = []
+    values: list[Figures] = []
+    floors: list[Figures] = []
     for i in range(repeats):
         say("samples", 0.15 + 0.85 * i / repeats)
         seen = see(_checked(sample(n, seed + i), (n, *data.spec.x.shape)))
-        values.append(_figures(measures, seen, seen))
+        values.append([m.compare(seen[m.view][: m.most]) for m in measures])
         if unseen and n <= len(data.held_out):
             say("floor", 0.15 + 0.85 * (i + 0.5) / repeats)
-            floors.append(_figures(measures, see(draw(data.held_out, n, seed + i)), see(draw(data, n, seed + 1 + i))))
+            parts = {"train": see(draw(data.held_out, n, seed + i)), "held-out": see(draw(data, n, seed + 1 + i))}
+            floors.append([() if m.floor else m.compare(parts[m.split][m.view][: m.most]) for m in measures])
     say("done", 1.0)
-    described = f"{network.name} {network.hash}" if network else None
-    return _cards(measures, values, floors, data, n=n, seed=seed, network=described)
+
+    cards: list[Card] = []
+    for j, m in enumerate(measures):
+        others = len(data.held_out if m.split == "train" else data)
+        for c, name in enumerate(m.names):
+            value = [row[j][c] for row in values]
+            floor = m.floor or _floor([row[j][c] for row in floors], min(n, m.most), others)
+            cards.append(_card(m, name, value, floor, n, seed, network))
+    return cards
 
 
 def nearest(samples: Tensor, data: Data, k: int = 1) -> tuple[Tensor, Tensor]:
     """The k nearest training examples to each of `samples` `[n, *shape]`, in model space: Euclidean distances `[n, k]`,
-    nearest first, and the examples `[n, k, *shape]`. Images of over 64 pixels a side are compared averaged down."""
-    pool = data.all("x").cpu()
+    nearest first, and the examples `[n, k, *shape]`. Images of over 64 pixels a side are compared averaged down. Of
+    data with more than 200 million values only the first examples are searched."""
+    pool = data.all("x", limit=4 * VALUES // data.spec.x.size).cpu()
     distances, indices = nearest_neighbours(_points(samples.cpu()), _points(pool), k)
     return distances, pool[indices]
 
@@ -116,54 +126,28 @@ def _checked(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     return x.detach().cpu()
 
 
-def _figures(measures: list[Measure], against_train: Views, against_unseen: Views) -> list[float]:
-    """One figure per name of each measure."""
-    out: list[float] = []
-    for m in measures:
-        seen = against_train if m.split == "train" else against_unseen
-        out += m.compare(seen[m.view][: m.most])
-    return out
+def _card(
+    m: Measure, name: str, value: list[float], floor: Floor, n: int, seed: int, network: FeatureNet | None
+) -> Card:
+    return Card(
+        name=name,
+        value=fmean(value),
+        spread=stdev(value) if len(value) > 1 else None,
+        repeats=len(value),
+        n_real=m.n_real,
+        n_fake=min(n, m.most),
+        split=m.split,
+        seed=seed,
+        features=f"{network.name} {network.hash}" if network and m.view != "points" else None,
+        floor=floor[0],
+        floor_spread=floor[1],
+        better=m.better,
+        source=m.source,
+        note=m.note,
+    )
 
 
-def _cards(
-    measures: list[Measure],
-    values: list[list[float]],
-    floors: list[list[float]],
-    data: Data,
-    *,
-    n: int,
-    seed: int,
-    network: str | None,
-) -> list[Card]:
-    columns = [(m, name) for m in measures for name in m.names]
-    return [
-        Card(
-            name=name,
-            value=fmean(row[c] for row in values),
-            spread=stdev(row[c] for row in values) if len(values) > 1 else None,
-            repeats=len(values),
-            n_real=m.n_real,
-            n_fake=min(n, m.most),
-            split=m.split,
-            seed=seed,
-            features=network if m.view != "points" else None,
-            floor=floor,
-            floor_spread=floor_spread,
-            better=m.better,
-            source=m.source,
-            note=m.note,
-        )
-        for c, (m, name) in enumerate(columns)
-        for floor, floor_spread in [m.floor or _floor([row[c] for row in floors], min(n, m.most), _others(m, data))]
-    ]
-
-
-def _others(m: Measure, data: Data) -> int:
-    """Reals among which the floor's draws are made: the part that is not the reference."""
-    return len(data.held_out) if m.split == "train" else len(data)
-
-
-def _floor(figures: list[float], n: int, population: int) -> tuple[float | None, float | None]:
+def _floor(figures: list[float], n: int, population: int) -> Floor:
     """Mean, and standard deviation with the finite-population correction: draws of n without replacement from
     `population` vary less than independent ones, by sqrt(1 - n / population)."""
     if not figures:

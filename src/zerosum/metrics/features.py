@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -69,7 +69,8 @@ class Network:
 
 
 class Classifier(nn.Module):
-    """Three 3x3 convolutions, the largest values over a 4x4 grid, 64 features: for pictures of any size and channel count.
+    """Three 3x3 convolutions, the largest values over a 4x4 grid, 64 features: for pictures of any size and channel
+    count.
 
     `scale` brings the features' mean square over the training data to 1, as the kernel distance's 1 + x.y / d expects.
     """
@@ -118,13 +119,13 @@ def from_module(module: nn.Module, name: str, *, classifies: bool = False) -> Ne
     """
     module.eval()
     device = next((p.device for p in module.parameters()), torch.device("cpu"))
-    return Network(name, weight_hash(module), module, device, classifies)
+    return Network(name, weight_hash(module.state_dict()), module, device, classifies)
 
 
-def weight_hash(module: nn.Module) -> str:
+def weight_hash(weights: Mapping[str, Tensor]) -> str:
     """Twelve hexadecimal digits that stand for the names, types, shapes and values of all weights and buffers."""
     digest = hashlib.sha256()
-    for name, value in sorted(module.state_dict().items()):
+    for name, value in sorted(weights.items()):
         digest.update(f"{name} {value.dtype} {tuple(value.shape)};".encode())
         digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:12]
@@ -150,21 +151,22 @@ def of_data(data: Data) -> Network:
     labelled = "y" in data.spec and data.spec.y.kind == "label" and len(data.spec.y.classes) > 1
     task, classes = ("classifier", len(data.spec.y.classes)) if labelled else ("mirror detector", 4)
     key = hashlib.sha256(f"{data.fingerprint} {data.spec.x.shape} {task} {RECIPE}".encode()).hexdigest()[:16]
+    name = f"{data.name} {task}"
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         module = Classifier(data.spec.x.shape, classes)
-        accuracy = _load(key, module)
-        if accuracy is None:
+        facts = _load(key, module)
+        if facts is None:
             accuracy = _train(module, data, labelled)
-            _save(key, module, _Facts(f"{data.name} {task}", weight_hash(module), accuracy))
+            facts = _Facts(name, weight_hash(module.state_dict()), accuracy)
+            _save(key, module, facts)
     module.eval()
-    return Network(f"{data.name} {task}", weight_hash(module), module, torch.device("cpu"), labelled, accuracy)
+    return Network(name, facts.hash, module, torch.device("cpu"), labelled, facts.accuracy)
 
 
 def _train(module: Classifier, data: Data, labelled: bool) -> float:
     """Adam, cosine decay. Returns the share of held-out images it gets right."""
-    size = data.spec.x.size
-    images, labels = _task(data, min(EXAMPLES, 2**28 // size + 1), labelled)
+    images, labels = _task(data, EXAMPLES, labelled)
     module.train()
     optimizer = torch.optim.Adam(module.parameters(), RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
@@ -178,18 +180,17 @@ def _train(module: Classifier, data: Data, labelled: bool) -> float:
             schedule.step()
     module.eval()
     with torch.no_grad():
-        module.scale /= (
-            torch.cat([module(part)[0] for part in images[:5000].split(256)]).square().mean().sqrt().clamp(min=1e-6)
-        )
-    images, labels = _task(data.held_out, min(5000, 2**28 // size + 1), labelled)
-    with torch.no_grad():
+        features = torch.cat([module(part)[0] for part in images[:5000].split(256)])
+        module.scale /= features.square().mean().sqrt().clamp(min=1e-6)
+        images, labels = _task(data.held_out, 5000, labelled)
         guesses = torch.cat([module(part)[1].argmax(1) for part in images.split(256)])
     return float((guesses == labels).double().mean())
 
 
 def _task(data: Data, n: int, labelled: bool) -> tuple[Tensor, Tensor]:
-    """Images to classify and what is right: their labels, or the mirroring done to them here."""
-    batch = data.take(n, seed=0)
+    """At most n images to classify and what is right: their labels, or the mirroring done to them here."""
+    n = min(n, 2**28 // data.spec.x.size + 1)  # a GiB of them
+    batch = data.take(n if labelled else n // 4 + 1, seed=0)
     images = shrink(batch.x.cpu().float(), SIDE)
     if labelled:
         return images, batch.y.cpu().long()
@@ -209,21 +210,18 @@ def _paths(key: str) -> tuple[Path, Path]:
     return folder / f"{key}.safetensors", folder / f"{key}.json"
 
 
-def _load(key: str, module: nn.Module) -> float | None:
-    """Read cached weights into `module`; returns their accuracy, or None where there are none, or not those
-    recorded."""
+def _load(key: str, module: nn.Module) -> _Facts | None:
+    """Read cached weights into `module`; None where there are none that are as recorded."""
     from safetensors.torch import load_file
 
     weights, facts = _paths(key)
     if not (weights.exists() and facts.exists()):
         return None
-    module.load_state_dict(load_file(weights))
-    recorded = _Facts(**json.loads(facts.read_text()))
-    if recorded.hash == weight_hash(module):
-        return recorded.accuracy
-    for layer in module.children():
-        layer.reset_parameters()  # type: ignore[operator]
-    return None
+    recorded, state = _Facts(**json.loads(facts.read_text())), load_file(weights)
+    if recorded.hash != weight_hash(state):
+        return None
+    module.load_state_dict(state)
+    return recorded
 
 
 def _save(key: str, module: nn.Module, facts: _Facts) -> None:

@@ -20,8 +20,8 @@ __all__ = [
 
 
 def generator(z: int, field: Field, width: int) -> nn.Module:
-    """`[n, z]` -> `[n, *field.shape]`. Rows: three hidden layers of `4 * width` units. Pictures: DCGAN's, `width` channels
-    at the last layer."""
+    """`[n, z]` -> `[n, *field.shape]`. Rows: three hidden layers of `4 * width` units. Pictures: DCGAN's, with `width`
+    channels before its last layer."""
     if field.kind == "image":
         return DCGANGenerator(z, field, width)
     hidden = [4 * width] * 3

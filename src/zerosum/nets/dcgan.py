@@ -1,7 +1,7 @@
 """DCGAN's networks (Radford et al. 2015, Sec. 3 and Fig. 1), for pictures of any height, width and channel count.
 
-The paper has 64x64 only: 4x4 is doubled four times. Here every picture has a pyramid of sizes, each half of the next and
-rounded up, and a doubling that comes out one row or column too large is cropped.
+The paper has 64x64 only: 4x4 is doubled four times. Here every picture has a pyramid of sizes, each half of the next
+and rounded up, and a doubling that comes out one row or column too large is cropped.
 """
 
 from itertools import pairwise

@@ -19,7 +19,7 @@ def mlp(*widths: int, act: Callable[[], nn.Module] = nn.ReLU, last: nn.Module | 
 
 
 class Maxout(nn.Module):
-    """The largest of `pieces` linear maps, unit by unit (Goodfellow et al. 2013, arXiv:1302.4389). `[n, a]` -> `[n, b]`"""
+    """`[n, a]` -> `[n, b]`, the largest of `pieces` linear maps, unit by unit (Goodfellow et al. 2013)."""
 
     def __init__(self, a: int, b: int, pieces: int):
         super().__init__()
@@ -41,7 +41,7 @@ class Discriminator(nn.Module):
 
 
 class Categories(nn.Module):
-    """One-hot blocks of a row by Gumbel-softmax, temperature 0.2 (Jang et al. 2016; the value as CTGAN, Xu et al. 2019).
+    """One-hot blocks of a row by Gumbel-softmax (Jang et al. 2016), at CTGAN's temperature of 0.2 (Xu et al. 2019).
 
     Nearly one-hot and differentiable; the largest entry is a fair draw from the softmax of the block."""
 
@@ -58,7 +58,7 @@ class Categories(nn.Module):
 
 
 def output(field: Field) -> nn.Module:
-    """What ends a generator of this field: tanh for pictures, Gumbel-softmax for the categories of a row, else nothing."""
+    """What ends a generator of this field: tanh for pictures, Gumbel-softmax for categories in rows, else nothing."""
     if field.kind == "image":
         return nn.Tanh()
     return Categories(field) if field.categorical else nn.Identity()
