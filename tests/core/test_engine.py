@@ -425,6 +425,14 @@ def test_a_loaded_engine_shares_no_memory_with_what_it_was_loaded_from():
     assert [k for k, v in first.state()[0].items() if not torch.equal(v, before[k])] == []
 
 
+def test_an_engine_that_has_played_already_can_be_loaded():
+    whole, first = start(Toy()).play(5), start(Toy()).play(2)
+    second = start(Toy()).play(4)
+    second.load(*saved(first))
+    second.play(5)
+    assert all(torch.equal(t, second.state()[0][k]) for k, t in whole.state()[0].items())
+
+
 def test_the_state_is_tensors_and_what_json_holds_exactly():
     tensors, values = start(Toy(lr=0.1 + 0.2), ema=10.0).play(2).state()
     assert json.loads(json.dumps(values)) == values | json.loads(json.dumps(values))
@@ -441,6 +449,27 @@ def test_the_same_seed_is_the_same_run_and_another_is_another():
 
     assert torch.equal(weights(1, 5), weights(1, 6))
     assert not torch.equal(weights(1, 5), weights(2, 5))
+
+
+def test_every_round_and_rank_has_noise_of_its_own(monkeypatch: pytest.MonkeyPatch):
+    noise = []
+
+    class Noisy(Weight):
+        def moves(self) -> list[Move]:
+            return [Move("G", self.draw, times=2)]
+
+        def draw(self, batch):
+            noise.append(torch.rand(()).item())
+            return self.G.weight.sum()
+
+    start(Noisy()).play(3)
+    start(Noisy(), seed=1).play(3)
+    engine = start(Noisy())
+    engine.rank = 1
+    engine.play(3)
+    assert len(set(noise)) == len(noise) == 18
+    start(Noisy()).play(3)
+    assert noise[18:] == noise[:6]
 
 
 def test_seeds_do_not_collide():
@@ -490,7 +519,7 @@ def test_a_batch_of_nothing_is_refused(batch: int):
 
 def two_processes(folder: Path, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
-    context = mp.start_processes(process, (folder, task), nprocs=2, join=False, start_method="spawn")
+    context = mp.spawn(process, (folder, task), nprocs=2, join=False)
     try:
         for _ in range(2):
             if context.join(timeout=60):

@@ -111,6 +111,20 @@ def test_penalties_of_a_quadratic_critic_are_taken_on_the_segments():
     assert penalty.item() == pytest.approx(3.0, abs=0.03)  # the mean of u^2 over [0, 3]; standard error 0.006
 
 
+def test_the_gradient_penalty_takes_one_position_an_example():
+    seen = []
+
+    def critic(v: Tensor) -> Tensor:
+        seen.append(v.detach())
+        return v.flatten(1).sum(1)
+
+    gradient_penalty(critic, torch.zeros(50, 3, 2, 2), torch.ones(50, 3, 2, 2))
+    position = seen[0].flatten(1)
+    assert (position == position[:, :1]).all()
+    assert len(position[:, 0].unique()) == 50
+    assert ((position >= 0) & (position < 1)).all()
+
+
 def test_a_critic_without_slope_still_gets_a_gradient():
     w = torch.zeros(2, requires_grad=True)
     gradient_penalty(lambda v: v @ w, torch.randn(8, 2), torch.randn(8, 2)).backward()

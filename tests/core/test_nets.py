@@ -52,10 +52,12 @@ def test_batch_norm_where_dcgan_has_it():
     field = picture(3, 32, 32)
     assert norms(nets.discriminator(field, 4)) == 0
     D, G = nets.discriminator(field, 4, norm=True), nets.generator(5, field, 4)
-    layers = [type(m) for m in D.features]
+    layers = [type(m) for m in D.features.children()]
     assert norms(D) == layers.count(nn.Conv2d) - 1
     assert layers[1] is not nn.BatchNorm2d, "none after D's first layer"
-    assert [type(m) for m in list(G)[-3:]] == [nn.ConvTranspose2d, nets.dcgan.Crop, nn.Tanh], "none at G's end"
+    assert [type(m) for m in list(G.children())[-3:]] == [nn.ConvTranspose2d, nets.dcgan.Crop, nn.Tanh], (
+        "none at G's end"
+    )
 
 
 def test_an_mlp_has_nothing_after_its_last_layer_unless_told():

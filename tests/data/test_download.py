@@ -37,7 +37,7 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Server
+    server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def do_GET(self) -> None:
         wanted = self.headers.get("Range")
@@ -63,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
             stop = start + (len(body) - start) // 2
         self.wfile.write(body[start:stop])
 
-    def log_message(self, *_) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 
@@ -127,8 +127,11 @@ def test_where_no_checksum_is_published_the_first_download_counts(server, tmp_pa
     path = get(server, tmp_path, None)
     assert path.with_name(path.name + ".sha256").read_text().strip() == hashlib.sha256(BODY).hexdigest()
     path.write_bytes(BODY[:-1])
-    with pytest.raises(InputError, match=r"damaged or not what it was.*Delete it, and some file.bin.sha256"):
+    with pytest.raises(InputError, match=r"damaged or not what it was.*Delete it, and it is downloaded again"):
         get(server, tmp_path, None)
+    path.unlink()
+    server.files["/some%20file.bin"] = BODY[:-1]  # the public file has changed
+    assert get(server, tmp_path, None).read_bytes() == BODY[:-1]
 
 
 def test_a_file_put_there_by_hand_is_checked(server, tmp_path):
@@ -136,6 +139,12 @@ def test_a_file_put_there_by_hand_is_checked(server, tmp_path):
     (tmp_path / "set" / "some file.bin").write_bytes(BODY)
     assert get(server, tmp_path).read_bytes() == BODY
     assert not server.asked
+
+
+def test_a_cache_that_cannot_be_written(server, tmp_path):
+    (tmp_path / "set").write_text("a file where the folder should be")
+    with pytest.raises(InputError, match=r"cannot be made .*ZEROSUM_CACHE names another place"):
+        get(server, tmp_path)
 
 
 def test_not_found(server, tmp_path):

@@ -1,7 +1,10 @@
 import io
 import itertools
 import json
+import multiprocessing
+import os
 import re
+import signal
 import warnings
 import zipfile
 from pathlib import Path
@@ -327,3 +330,33 @@ def test_a_file_beside_the_classes_is_bad_but_does_not_hide_them(folder):
     (folder / "README.txt").write_text("about")
     raises("1 of 13 files is no usable picture \\(README.txt: not a picture\\)", folder)
     assert d.open(folder, bad_files="skip").spec.y.classes == ("cat", "dog")
+
+
+def test_a_zip_of_a_whole_stylegan_folder(tmp_path):
+    for i in range(4):
+        save_picture(tmp_path / "in" / "set" / "00000" / f"{i}.png", i)
+    labels = [[f"00000/{i}.png", i % 2] for i in range(4)]
+    (tmp_path / "in" / "set" / "dataset.json").write_text(json.dumps({"labels": labels}))
+    data = d.open(zipped(tmp_path / "in", tmp_path / "set.zip"), holdout=0)
+    assert data.all("y").tolist() == [0, 1, 0, 1]
+
+
+def test_workers_leave_ctrl_c_to_the_parent(folder):
+    data = d.open(folder, memory=0)
+    batches = data.stream(0, 4, workers=1)
+    first = next(batches)
+    (worker,) = multiprocessing.active_children()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(worker.pid, number)
+    later = [next(batches) for _ in range(5)]
+    assert torch.equal(first.x, data.batch(0, 4).x)
+    assert torch.equal(later[-1].x, data.batch(20, 4).x)
+    assert worker.is_alive()
+
+
+def test_nothing_but_cut_pictures(tmp_path):
+    for i in range(3):
+        save_picture(tmp_path / f"{i}.png", i)
+        (tmp_path / f"{i}.png").write_bytes((tmp_path / f"{i}.png").read_bytes()[:80])
+    raises("3 of 3 files are no usable pictures", tmp_path)
+    raises("has no pictures that can be decoded", tmp_path, bad_files="skip")

@@ -14,9 +14,6 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-
 from ..errors import InputError
 
 TIMEOUT = 20.0  # seconds without a byte
@@ -46,19 +43,26 @@ def cache() -> Path:
 
 def fetch(remotes: Sequence[Remote], folder: Path, data: str) -> list[Path]:
     """The files of set `data` in `folder`, each downloaded if it is not there."""
-    folder.mkdir(parents=True, exist_ok=True)
+    targets = [folder / remote.name for remote in remotes]
     hint = (
         f"To use {data} without a network, put {', '.join(r.name for r in remotes)} in {folder}, or in a folder "
         f"{folder.name}/ of a folder that --data-dir or ZEROSUM_DATA names."
     )
-    with locked(folder / ".lock"):
-        for remote in remotes:
-            target = folder / remote.name
-            if target.exists():
-                verify(target, target, remote.checksum)
-            else:
-                download(remote, target, hint)
-    return [folder / remote.name for remote in remotes]
+    if not all(target.exists() for target in targets):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{folder} cannot be made ({error}); ZEROSUM_CACHE names another place. {hint}") from error
+        with locked(folder / ".lock"):
+            for remote, target in zip(remotes, targets, strict=True):
+                if not target.exists():
+                    download(remote, target, hint)
+    for remote, target in zip(remotes, targets, strict=True):
+        record = _record(target)
+        wanted = f"sha256:{record.read_text().strip()}" if record.exists() else remote.checksum
+        if wanted is not None:
+            check(target, wanted, "Delete it, and it is downloaded again")
+    return targets
 
 
 def download(remote: Remote, target: Path, hint: str) -> None:
@@ -76,23 +80,26 @@ def download(remote: Remote, target: Path, hint: str) -> None:
         told = f"{error.code} {error.reason}" if isinstance(error, HTTPError) else getattr(error, "reason", error)
         kept = f" {part.stat().st_size:,} bytes have arrived; try again to go on." if part.exists() else ""
         raise InputError(f"{remote.url} could not be downloaded ({told}).{kept} {hint}") from error
-    verify(part, target, remote.checksum)
+    if remote.checksum is not None:
+        try:
+            check(part, remote.checksum, "It was deleted: try again")
+        except InputError:
+            part.unlink()
+            raise
+    _record(target).write_text(checksum(part, "sha256") + "\n")
     os.replace(part, target)
 
 
-def verify(path: Path, target: Path, published: str | None) -> None:
-    """Hold `path` to what was recorded when `target` was first downloaded, else to the published checksum."""
-    record = target.with_name(target.name + ".sha256")
-    wanted = f"sha256:{record.read_text().strip()}" if record.exists() else published
-    if wanted is not None:
-        kind, _, value = wanted.partition(":")
-        if (got := checksum(path, kind)) != value:
-            if path != target:
-                path.unlink()
-            what = "It was deleted: try again" if path != target else f"Delete it, and {record.name} if it is there"
-            raise InputError(f"{path} is damaged or not what it was: its {kind} is {got}, not {value}. {what}")
-    if not record.exists():
-        record.write_text(checksum(path, "sha256") + "\n")
+def check(path: Path, wanted: str, remedy: str) -> None:
+    """InputError where the file has not the checksum `wanted`, "md5:..." or "sha256:..."."""
+    kind, _, value = wanted.partition(":")
+    if (got := checksum(path, kind)) != value:
+        raise InputError(f"{path} is damaged or not what it was: its {kind} is {got}, not {value}. {remedy}")
+
+
+def _record(target: Path) -> Path:
+    """Where the SHA-256 of the first download stands."""
+    return target.with_name(target.name + ".sha256")
 
 
 def receive(remote: Remote, part: Path) -> None:
@@ -133,6 +140,9 @@ def checksum(path: Path, kind: str) -> str:
 @contextmanager
 def bar(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """A function of (bytes so far, bytes in all or None) that moves a progress bar on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
     console = Console(stderr=True)
     if not console.is_terminal:
         print(f"downloading {name}", file=sys.stderr, flush=True)

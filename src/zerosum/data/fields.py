@@ -72,7 +72,8 @@ class Seen:
         mean, std = (np.array([getattr(c, part) for c in codec.columns]) for part in ("mean", "std"))
         if mapped:
             return Array(self.field, Mapped(values, mark, mean=mean, std=std))
-        return Array(self.field, Held(torch.from_numpy(((values - mean) / std).astype(np.float32)), mark))
+        rows = np.concatenate([((part - mean) / std).astype(np.float32) for part in chunks(values)])
+        return Array(self.field, Held(torch.from_numpy(rows), mark))
 
 
 def see(values: np.ndarray, name: str, options: Options, fit: np.ndarray, channels_first: bool = False) -> Seen:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -109,7 +110,8 @@ class Pictures:
     held = False
 
     def __init__(self, place: Place, names: Sequence[str], plan: Plan, stamp: str, skip: bool, labels: np.ndarray):
-        self.place, self.names, self.plan, self.stamp = place, np.array(names), plan, stamp
+        self.place, self.plan, self.stamp = place, plan, stamp
+        self.names = np.array([os.fsencode(name) for name in names])  # one block, not a million objects
         self.skip, self.labels = skip, labels
 
     def __len__(self) -> int:
@@ -120,8 +122,8 @@ class Pictures:
 
     def _one(self, i: int) -> np.ndarray:
         """Picture i; a damaged one stops the run, or the next one of its class is shown instead."""
-        for j in (i, *self._after(i)):
-            name = str(self.names[j])
+        for j in self._from(i):
+            name = os.fsdecode(self.names[j])
             try:
                 with self.place.open(name) as f:
                     return decode(f, self.plan)
@@ -129,9 +131,10 @@ class Pictures:
                 if not self.skip:
                     raise InputError(f"{name}: {why(error)}. Leave such files out with --bad-files skip") from error
                 warnings.warn(f"{name} left out: {why(error)}", stacklevel=2)
-        raise InputError(f"{self.names[i]}, and all other pictures of its class, cannot be decoded")
+        raise InputError(f"{os.fsdecode(self.names[i])}, and all other pictures of its class, cannot be decoded")
 
-    def _after(self, i: int) -> Iterator[int]:
+    def _from(self, i: int) -> Iterator[int]:
+        yield i
         for j in range(i + 1, i + len(self)):
             if self.labels[j % len(self)] == self.labels[i]:
                 yield j % len(self)
@@ -224,6 +227,8 @@ def pictures(
     else:
         decoded = list(each(place, names, lambda f: decode(f, plan), "decoding pictures"))
         names, good = sieve(where, names, decoded, options, notes)
+        if not good:
+            raise InputError(f"data {where!r} has no pictures that can be decoded")
         source = Held(torch.from_numpy(np.stack(good)), stamp(place, names))
     low, high = _range(source) if plan.depth == "float32" else (0.0, HIGH[plan.depth])
     codec = Pixels(low, high, plan.depth, "hw" if plan.channels == 1 else "hwc")
@@ -262,7 +267,7 @@ def find_pictures(place: Folder | Archive, where: str, options: Options) -> tupl
     if not names:
         raise InputError(f"data {where!r} has no pictures")
     headers = dict(zip(names, found, strict=True))
-    labels = labels_of(place.labels, names, where)
+    labels = labels_of(place.labels, place.base, names, where)
     for number, domain in enumerate(domains(names)):
         if labels is not None:
             domain.classes = labels

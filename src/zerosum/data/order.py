@@ -86,7 +86,8 @@ def shuffled(seed: int, group: int, size: int, start: int, stop: int) -> np.ndar
 def drawn(seed: int, group: int, cumulative: np.ndarray, start: int, stop: int) -> np.ndarray:
     """Examples drawn with replacement by their probabilities, whose running sum is `cumulative`."""
     uniform = (_random(start, stop, DRAW, seed, group) >> np.uint64(11)) * 2.0**-53
-    return np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
+    below = np.nextafter(cumulative[-1], 0)
+    return np.searchsorted(cumulative, np.minimum(uniform * cumulative[-1], below), side="right")
 
 
 def coins(seed: int, group: int, start: int, stop: int) -> np.ndarray:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 from torch import Tensor
 
 from ..errors import InputError
-
-if TYPE_CHECKING:
-    from ..spec import Field
+from ..spec import Columns, Field
 
 COMFORTABLE = 64  # pixels that a small picture is enlarged to, at least, as far as the grid stays below WIDEST
 WIDEST = 1200
@@ -87,7 +84,9 @@ def scatter(points: Tensor | np.ndarray, reference: Tensor | np.ndarray | None =
             axes.plot(*v.T, ".", ms=3, mew=0, color=colour, alpha=min(1.0, max(0.3, 600 / len(v))), label=label)
         _square(axes, base, ours)
     if theirs is not None:
-        for handle in axes.legend(loc="upper right", fontsize=8, markerscale=3).legend_handles:
+        for handle in figure.legend(
+            loc="outside upper center", ncols=2, fontsize=8, markerscale=3, frameon=False
+        ).legend_handles:
             if handle is not None:
                 handle.set_alpha(1)
     axes.tick_params(labelsize=8)
@@ -125,7 +124,12 @@ def principal(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def picture(x: Tensor, field: Field, reference: Tensor | None = None) -> Image.Image:
-    """What games see of `field`, to look at: a grid of images, or points in the user's order of columns."""
+    """What games see of `field`, to look at: a grid of images, or points.
+
+    Points in the plane whose columns share one unit are shown in it, others standardised.
+    """
     if field.kind == "image":
         return grid(x)
+    if isinstance(field.codec, Columns) and field.shape == (2,) and len({c.std for c in field.codec.columns}) == 1:
+        return scatter(field.decode(x), None if reference is None else field.decode(reference))
     return scatter(x, reference)

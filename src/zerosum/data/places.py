@@ -40,7 +40,7 @@ class Folder:
     """Files of a folder and its sub-folders; hidden ones are passed over."""
 
     def __init__(self, path: Path):
-        self.path, self.refused = path, {}
+        self.path, self.refused, self.base = path, {}, ""
         found, been = [], set()
         for here, folders, files in os.walk(path, followlinks=True):
             real = os.path.realpath(here)
@@ -66,7 +66,9 @@ class Archive:
         self.path, self._open = path, None
         try:
             entries = [e for e in self._zip().infolist() if not e.is_dir()]
-            self.labels = next((self._zip().read(e) for e in entries if e.filename == LABELS), None)
+            found = next((e for e in entries if PurePosixPath(e.filename).name == LABELS), None)
+            self.labels = None if found is None else self._zip().read(found)
+            self.base = "" if found is None else found.filename.removesuffix(LABELS)
         except (zipfile.BadZipFile, OSError) as error:
             raise InputError(f"{path} cannot be read as a zip archive: {error}") from error
         self.entries = {e.filename: e for e in entries if not unseen(e.filename)}
@@ -151,13 +153,16 @@ def by_folder(parts: dict[str, tuple[str, ...]]) -> dict[str, str]:
     return classes if len(classes) == len(parts) and len(set(classes.values())) > 1 else {}
 
 
-def labels_of(text: bytes | None, names: Sequence[str], where: str) -> dict[str, str] | None:
-    """Classes by dataset.json, `{"labels": [["00000/img.png", 6], ...]}`: {} for null, None without the file."""
+def labels_of(text: bytes | None, base: str, names: Sequence[str], where: str) -> dict[str, str] | None:
+    """Classes by dataset.json, `{"labels": [["00000/img.png", 6], ...]}`: {} for null, None without the file.
+
+    Names there are relative to `base`, the folder in which the file lies.
+    """
     if text is None:
         return None
     try:
         pairs = json.loads(text)["labels"]
-        labels = {} if pairs is None else {str(name).replace("\\", "/"): label for name, label in pairs}
+        labels = {} if pairs is None else {base + str(name).replace("\\", "/"): label for name, label in pairs}
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f'{where}: {LABELS} must be like {{"labels": [["00000/img.png", 6], ...]}}: {error!r}'

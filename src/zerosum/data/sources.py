@@ -31,7 +31,7 @@ class Held:
 
     def __init__(self, values: Tensor, stamp: str):
         self.values, self.stamp = values, stamp
-        self._copies: dict[torch.device, Tensor | None] = {}
+        self._copies: dict[torch.device, Tensor] = {}
 
     def __len__(self) -> int:
         return len(self.values)
@@ -40,13 +40,20 @@ class Held:
         return {**self.__dict__, "_copies": {}}
 
     def take(self, index: np.ndarray, device: str | torch.device = "cpu") -> Tensor:
-        there = torch.device(device)
-        if there.type == "cpu":
-            return self.values[torch.from_numpy(index)]
-        if there not in self._copies:
-            self._copies[there] = self.values.to(there) if self.values.nbytes <= free_memory(there) / 2 else None
-        copy = self._copies[there]
-        return self.values[torch.from_numpy(index)] if copy is None else copy[torch.from_numpy(index).to(there)]
+        values = self._near(torch.device(device))
+        where = torch.from_numpy(index).to(values.device)
+        if values.dtype == torch.uint16:  # not every device can index unsigned numbers
+            return values.view(torch.int16)[where].view(torch.uint16)
+        return values[where]
+
+    def _near(self, device: torch.device) -> Tensor:
+        """The values on the device, if they fit there; else where they are."""
+        if device.type == "cpu":
+            return self.values
+        if device not in self._copies:
+            fits = self.values.nbytes <= free_memory(device) / 2
+            self._copies[device] = self.values.to(device) if fits else self.values
+        return self._copies[device]
 
 
 def free_memory(device: torch.device) -> int:

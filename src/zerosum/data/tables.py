@@ -27,7 +27,7 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
     ".xz": lzma.decompress,
     ".bz2": bz2.decompress,
 }
-EMPTY = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
+EMPTY = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None"]  # as pandas has it
 MANY = 1000  # categories of one column
 
 
@@ -179,7 +179,7 @@ def column_values(column: pl.Series, as_category: bool, fit: np.ndarray, where: 
     import polars as pl
 
     if column.dtype.is_numeric() and not as_category:
-        values = column.to_numpy()
+        values = (column.cast(pl.Float64) if column.dtype.is_decimal() else column).to_numpy()
         return column_of(values[fit], column.name), values.astype(np.float64)
     if not (column.dtype.is_numeric() or column.dtype in (pl.String, pl.Boolean, pl.Categorical, pl.Enum)):
         raise InputError(

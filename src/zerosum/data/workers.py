@@ -46,7 +46,7 @@ def read_ahead(data: Data, position: int, n: int, seed: int, rank: int, world: i
         sampler=_Positions(position, n),
         num_workers=workers,
         collate_fn=_as_it_is,
-        worker_init_fn=_leave_ctrl_c_to_the_parent,
+        worker_init_fn=_leave_signals_to_the_parent,
     )
     for stored in loader:
         if isinstance(stored, InputError):
@@ -58,5 +58,7 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-def _leave_ctrl_c_to_the_parent(worker: int) -> None:
+def _leave_signals_to_the_parent(worker: int) -> None:
+    """Ctrl-C and SIGTERM reach the whole process group; the parent finishes its round, and needs its workers for it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -30,7 +30,7 @@ class CGAN(Game):
 
     def build(self, spec: Spec) -> None:
         self.prior, self.classes = Uniform(self.z_dim), len(spec.y.classes)
-        width = self.width or min(1200, max(128, 3 * spec.x.size // 2))
+        width = self.width or min(1200, max(128, 2 * spec.x.size))
         self.G = ConditionalGenerator(self.z_dim, self.classes, spec.x, width)
         self.D = ConditionalDiscriminator(spec.x, self.classes, max(64, width // 5), self.dropout)
 

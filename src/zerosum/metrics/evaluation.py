@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 VECTORS, IMAGES = 10_000, 2000  # samples, where the held-out part allows
 FEWEST = 20  # training examples
-FEWEST_UNSEEN = 50  # held-out examples, to serve as floor or as reference
+FEWEST_UNSEEN = 20  # held-out examples, to serve as floor or as reference
 
 Sampler = Callable[[int, int], Tensor]  # (n, seed) -> [n, *shape] in model space
 Progress = Callable[[str, float], None]  # (what is being done, share done)
@@ -40,10 +40,11 @@ def evaluate(
     """Metric cards for samples of the array x: `sample(n, seed)` gives `[n, *shape]` in model space.
 
     Repeat i compares `sample(n, seed + i)` with reals that stay the same: training examples, or held-out ones where the
-    card's `split` says so. The floor puts n reals of the other part in the samples' place, a fresh draw in each repeat.
-    Such draws overlap where that part is not much larger than n: the spread is corrected for it, and None where each
-    draw is all of it. By default n is 10,000 vectors or 2000 images, or what the held-out part has; metrics of
-    quadratic cost take 2000 at most. With fewer than 50 held-out examples, or fewer than n, there is no floor.
+    card's `split` says so. The floor puts n reals of the other part in the samples' place, a new draw in each repeat.
+    Such draws overlap where that part is not much larger than n; the floor's spread is corrected for it, and comes from
+    draws of half of the held-out part where n is more than that.
+    By default n is 10,000 vectors or 2000 images, or what the held-out part has; metrics of quadratic cost take 2000 at
+    most. With fewer than 20 held-out examples, or fewer than n, there is no floor.
 
     Tables are compared as encoded: numbers in standard deviations, categories one-hot. Images are looked at through
     `features`, by default a network trained on the data itself, and for some metrics as pixels, at most 64 a side.
@@ -66,23 +67,29 @@ def evaluate(
 
     values: list[Figures] = []
     floors: list[Figures] = []
+    halves: list[Figures] = []
+    half = min(n, len(data.held_out) // 2, len(data) // 2)
     for i in range(repeats):
         say("samples", 0.15 + 0.85 * i / repeats)
         seen = see(_checked(sample(n, seed + i), (n, *data.spec.x.shape)))
         values.append([m.compare(seen[m.view][: m.most]) for m in measures])
         if unseen and n <= len(data.held_out):
             say("floor", 0.15 + 0.85 * (i + 0.5) / repeats)
-            parts = {"train": see(draw(data.held_out, n, seed + i)), "held-out": see(draw(data, n, seed + 1 + i))}
-            floors.append([() if m.floor else m.compare(parts[m.split][m.view][: m.most]) for m in measures])
+            floors.append(_real_figures(measures, data, see, n, seed + i))
+            halves.append(floors[i] if half == n else _real_figures(measures, data, see, half, seed + i))
     say("done", 1.0)
 
     cards: list[Card] = []
     for j, m in enumerate(measures):
         others = len(data.held_out if m.split == "train" else data)
+        widened = _widening(min(half, m.most), min(n, m.most), others)
         for c, name in enumerate(m.names):
             value = [row[j][c] for row in values]
-            floor = m.floor or _floor([row[j][c] for row in floors], min(n, m.most), others)
-            cards.append(_card(m, name, value, floor, n, seed, network))
+            floor = m.floor
+            if floor is None and floors:
+                spread = stdev(row[j][c] for row in halves) * widened if repeats > 1 else None
+                floor = fmean(row[j][c] for row in floors), spread
+            cards.append(_card(m, name, value, floor or (None, None), n, seed, network))
     return cards
 
 
@@ -147,10 +154,14 @@ def _card(
     )
 
 
-def _floor(figures: list[float], n: int, population: int) -> Floor:
-    """Mean, and standard deviation with the finite-population correction: draws of n without replacement from
-    `population` vary less than independent ones, by sqrt(1 - n / population)."""
-    if not figures:
-        return None, None
-    free = 1 - n / population
-    return fmean(figures), stdev(figures) / free**0.5 if len(figures) > 1 and free > 0 else None
+def _real_figures(measures: list[Measure], data: Data, see: Sight, n: int, seed: int) -> Figures:
+    """As of samples, with n reals in their place: held-out ones against training examples, training examples else."""
+    parts = {"train": see(draw(data.held_out, n, seed)), "held-out": see(draw(data, n, seed + 1))}
+    return [() if m.floor else m.compare(parts[m.split][m.view][: m.most]) for m in measures]
+
+
+def _widening(drawn: int, n: int, population: int) -> float:
+    """From the spread of a figure over draws of `drawn` out of `population`, without replacement, to that over
+    independent draws of n: as for a mean, 1 / sqrt(1 - drawn / population) for the overlap, sqrt(drawn / n) for the
+    size. Of halves of the population it is 1, the delete-half jackknife, for n the whole (Wu 1986)."""
+    return (drawn / n / (1 - drawn / population)) ** 0.5

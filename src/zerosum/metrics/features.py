@@ -69,8 +69,7 @@ class Network:
 
 
 class Classifier(nn.Module):
-    """Three 3x3 convolutions, the largest values over a 4x4 grid, 64 features: for pictures of any size and channel
-    count.
+    """Three 3x3 convolutions, the largest values over a 4x4 grid, 64 features: for pictures of any shape.
 
     `scale` brings the features' mean square over the training data to 1, as the kernel distance's 1 + x.y / d expects.
     """
@@ -139,8 +138,7 @@ def cache_folder() -> Path:
 
 
 def of_data(data: Data) -> Network:
-    """The feature network of this data's images x: read from the cache, or trained now, in well under a minute, and
-    kept.
+    """The feature network of this data's images x: read from the cache, or trained now, within a minute, and kept.
 
     Where the data has labels y, it classifies them. Where not, it tells which of four mirrorings was done to a picture
     (none, left-right, top-bottom, both), which teaches it shapes, and its probabilities are of no use to anyone.

@@ -58,7 +58,9 @@ def _classifier(kind: str, n: int, seed: int) -> Any:
     kinds = {
         "knn": lambda: KNeighborsClassifier(int(n**0.5) | 1),
         "logistic": lambda: LogisticRegression(max_iter=1000),
-        "mlp": lambda: MLPClassifier((20,), max_iter=300, early_stopping=True, random_state=seed),
+        "mlp": lambda: MLPClassifier(
+            (20,), learning_rate_init=0.01, max_iter=300, early_stopping=True, n_iter_no_change=20, random_state=seed
+        ),
     }
     if kind not in kinds:
         raise InputError(f"the classifier is one of {', '.join(kinds)}, not {kind!r}")

@@ -1,0 +1,224 @@
+"""Each game's own claim, as a small experiment: `zerosum verify GAME`.
+
+A file of this folder is named after its game and holds `CLAIMS`. Each claim says what the paper says, how it is measured,
+what threshold it must reach, and what is switched off in its ablation, which must miss it. An experiment is one
+function of (seed, idea): with `idea` false it is the same code with the game's idea off. Seeds are fixed here, before
+anything is looked at; the median decides; every value is printed and written to `results/GAME.json`, passed or not.
+`python -m tools.claims` makes docs/zoo.md of these files.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import InputError, nearest
+
+RESULTS = Path(__file__).parent / "results"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence of a paper that can be measured."""
+
+    name: str  # short, one word or two
+    says: str  # the claim, in our words, with its place in the paper
+    metric: str  # what is measured, on what data, with its unit
+    threshold: float
+    better: Literal["higher", "lower"]
+    ablation: str  # what is switched off
+    experiment: Callable[[int, bool], float | dict[str, float]]  # (seed, idea) -> metric; what follows it is a remark
+    seeds: tuple[int, ...] = (0, 1, 2)
+    data: tuple[str, ...] = ()  # sets that must be found or downloaded first
+    beside: str = ""  # figures of the paper or the lecture to print beside ours
+
+    def passes(self, value: float) -> bool:
+        return value >= self.threshold if self.better == "higher" else value <= self.threshold
+
+
+@dataclass(frozen=True)
+class Run:
+    """One experiment: which, and what came of it."""
+
+    claim: int  # its place in the game's CLAIMS
+    seed: int
+    idea: bool
+    readings: dict[str, float]  # the metric first
+    seconds: float
+
+    @property
+    def value(self) -> float:
+        return next(iter(self.readings.values()))
+
+
+def games() -> list[str]:
+    """Games that have claims."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
+def of(game: str) -> list[Claim]:
+    return importlib.import_module(f"{__name__}.{game}").CLAIMS
+
+
+def verify(game: str | None = None, seeds: int | None = None, dry_run: bool = False, jobs: int | None = None) -> int:
+    """Run the claims of one game or of all; returns 0 if all hold and all their ablations miss, else 1.
+
+    Experiments run `jobs` at a time (as many as there are cores), one thread each. A claim whose data is not to be had
+    is skipped and does not count as held. Where fewer `seeds` are run than a claim has, or one is skipped, the file of
+    results stays as it was.
+    """
+    wanted = [game.replace("-", "_")] if game else games()
+    if wanted[0] not in games():
+        raise InputError(
+            f"no claims for {game!r}{nearest(wanted[0], games())} There are claims for: {', '.join(games())}"
+        )
+    if seeds is not None and seeds < 1:
+        raise InputError(f"seeds must be 1 or more, not {seeds}")
+    held = True
+    for name in wanted:
+        claims = of(name)
+        for claim in claims:
+            print(announced(name, claim, seeds), flush=True)
+        if dry_run:
+            continue
+        rows = measure(name, claims, seeds, jobs or os.cpu_count() or 1)
+        held &= len(rows) == len(claims) and all(row["passed"] and not row["ablation_passed"] for row in rows)
+        if len(rows) == len(claims) and (seeds is None or seeds >= max(len(c.seeds) for c in claims)):
+            RESULTS.mkdir(exist_ok=True)
+            (RESULTS / f"{name}.json").write_text(json.dumps(rows, indent=1) + "\n")
+            print(f"{name}: written to {RESULTS / name}.json", flush=True)
+        else:
+            print(f"{name}: not all of its claims and seeds were run, so no results are written", flush=True)
+    return 0 if held else 1
+
+
+def measure(game: str, claims: list[Claim], seeds: int | None, jobs: int) -> list[Row]:
+    """All experiments of a game's claims, and a row of results for each claim whose data there is."""
+    ready = [i for i, claim in enumerate(claims) if available(game, claim)]
+    waiting = [(game, i, seed, idea) for i in ready for idea in (True, False) for seed in claims[i].seeds[:seeds]]
+    began, runs = time.perf_counter(), []
+    for run in perform(waiting, min(jobs, len(waiting))):
+        runs.append(run)
+        print(
+            f"{len(runs)} of {len(waiting)}, {time.perf_counter() - began:.0f} s: {told(claims[run.claim], run)}",
+            flush=True,
+        )
+    rows = [row(game, claims[i], [run for run in runs if run.claim == i]) for i in ready]
+    for found in rows:
+        print(said(found), flush=True)
+    return rows
+
+
+def available(game: str, claim: Claim) -> bool:
+    """Whether the claim's data can be opened; says why not."""
+    from ..data import open
+
+    for source in claim.data:
+        try:
+            open(source)
+        except InputError as error:
+            print(f"{game}: {claim.name} is skipped: {error}", file=sys.stderr, flush=True)
+            return False
+    return True
+
+
+def perform(waiting: list[tuple[str, int, int, bool]], jobs: int) -> Iterator[Run]:
+    """Runs as they finish. Left early, by Ctrl-C say, it ends its processes."""
+    if not waiting:
+        return
+    with get_context("spawn").Pool(jobs, initializer=_worker) as pool:
+        yield from pool.imap_unordered(_run, waiting)
+
+
+def row(game: str, claim: Claim, runs: list[Run]) -> Row:
+    """What is written of a claim."""
+    from ..runs import versions
+
+    runs = sorted(runs, key=lambda run: run.seed)
+    full, without = ([run for run in runs if run.idea is idea] for idea in (True, False))
+    median, ablation_median = (statistics.median(run.value for run in arm) for arm in (full, without))
+    return {
+        "game": game,
+        "name": claim.name,
+        "claim": claim.says,
+        "metric": claim.metric,
+        "better": claim.better,
+        "threshold": claim.threshold,
+        "seeds": [run.seed for run in full],
+        "values": [run.value for run in full],
+        "median": median,
+        "passed": claim.passes(median),
+        "ablation": claim.ablation,
+        "ablation_values": [run.value for run in without],
+        "ablation_median": ablation_median,
+        "ablation_passed": claim.passes(ablation_median),
+        "beside": claim.beside,
+        "readings": [run.readings for run in full],
+        "ablation_readings": [run.readings for run in without],
+        "seconds": round(sum(run.seconds for run in runs), 1),
+        "seconds_a_run": round(statistics.median(run.seconds for run in full), 1),
+        "versions": versions(),
+    }
+
+
+def announced(game: str, claim: Claim, seeds: int | None) -> str:
+    """What will be run, to read."""
+    sign = "at least" if claim.better == "higher" else "at most"
+    return (
+        f"{game}: {claim.name}\n    {claim.says}\n    {claim.metric}: {sign} {claim.threshold:g}\n"
+        f"    ablation: {claim.ablation}; seeds {', '.join(map(str, claim.seeds[:seeds]))}"
+    )
+
+
+def told(claim: Claim, run: Run) -> str:
+    """One experiment's outcome, to read."""
+    readings = ", ".join(f"{name} {v:.4g}" if name else f"{v:.4g}" for name, v in run.readings.items())
+    return f"{claim.name}, seed {run.seed}, {'with the idea' if run.idea else 'without it'}: {readings} ({run.seconds:.0f} s)"
+
+
+def said(row: Row) -> str:
+    """A row of results, to read."""
+
+    def values(vs: list[float]) -> str:
+        return ", ".join(f"{v:.4g}" for v in vs)
+
+    beside = f"\n    beside it: {row['beside']}" if row["beside"] else ""
+    return (
+        f"{row['game']}: {row['name']} {verdict(row)} ({row['seconds']:.0f} s)\n"
+        f"    with the idea   median {row['median']:.4g}  of {values(row['values'])}\n"
+        f"    without it      median {row['ablation_median']:.4g}  of {values(row['ablation_values'])}{beside}"
+    )
+
+
+def verdict(row: Row) -> str:
+    return ("holds" if row["passed"] else "DOES NOT HOLD") + ", but so does its ablation" * row["ablation_passed"]
+
+
+def _worker() -> None:
+    """One thread; Ctrl-C is the parent's to handle."""
+    import torch
+
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _run(what: tuple[str, int, int, bool]) -> Run:
+    """One experiment, in a process of its own."""
+    game, index, seed, idea = what
+    began = time.perf_counter()
+    found = of(game)[index].experiment(seed, idea)
+    readings = found if isinstance(found, dict) else {"": found}
+    readings = {name: float(v) for name, v in readings.items()}
+    return Run(index, seed, idea, readings, time.perf_counter() - began)

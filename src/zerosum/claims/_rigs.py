@@ -1,0 +1,90 @@
+"""What the experiments share: data, a judge of digits, play, and measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from ..data import Data, open
+from ..engine import Engine, Source
+from ..game import Batch, Game
+from ..metrics import Modes, Parzen, mode_coverage, parzen_log_likelihood
+from ..spec import Column, Columns, Field, Spec
+
+
+@cache
+def digits() -> Data:
+    """scikit-learn's 8x8 digits in [-1, 1], 1294 to train on and 503 held out, always the same."""
+    return open("digits", holdout=0.28)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Data without end: rows `[n, d]` in the game's own units, as `draw(n)` gives them."""
+
+    draw: Callable[[int], Tensor]
+    d: int
+
+    @property
+    def spec(self) -> Spec:
+        return Spec(x=Field((self.d,), "vector", Columns(tuple(Column(str(i)) for i in range(self.d)))))
+
+    def stream(self, position: int, n: int, **_: object) -> Iterator[Batch]:
+        """The engine seeds torch before every round, so a run's batches derive from its seed."""
+        while True:
+            yield Batch(x=self.draw(n))
+
+
+def play(game: Game, data: Source, rounds: int, seed: int, *, batch: int = 64, ema: float | None = None) -> Engine:
+    """The engine after so many rounds."""
+    return Engine(game, data, batch=batch, seed=seed, ema=ema).play(rounds)
+
+
+@cache
+def judge() -> Callable[[Tensor], Tensor]:
+    """Digits `[n, 1, 8, 8]` in [-1, 1] -> their classes `[n]`, by a support vector machine that saw the training part;
+    99 % right on the held-out part."""
+    from sklearn.svm import SVC
+
+    batch = digits().take(len(digits()))
+    machine = SVC(gamma=0.02, C=5).fit(batch.x.flatten(1).numpy(), batch.y.numpy())
+    return lambda x: torch.from_numpy(machine.predict(x.flatten(1).numpy()))
+
+
+def asked(engine: Engine, seed: int, each: int = 200) -> float:
+    """Share of digits in which the judge reads the class that was asked for; `each` digits of every class."""
+    wanted = torch.arange(10).repeat_interleave(each)
+    with engine.averaged(), torch.no_grad():
+        torch.manual_seed(seed)
+        x = engine.game.sample(len(wanted), wanted)  # pyright: ignore[reportCallIssue]
+    return float((judge()(x) == wanted).double().mean())
+
+
+def unit(x: Tensor) -> Tensor:
+    """Pictures in [-1, 1] as rows in [0, 1], which log-likelihoods of pictures are of."""
+    return (x.flatten(1) + 1) / 2
+
+
+def digits_likelihood(engine: Engine, seed: int, n: int = 10_000) -> Parzen:
+    """Parzen-window log-likelihood of 303 held-out digits under `n` samples; the other 200 choose the width."""
+    held = unit(digits().held_out.take(503).x)
+    return parzen_log_likelihood(unit(engine.sample(n, seed)), held[:200], held[200:])
+
+
+def modes(engine: Engine, seed: int, n: int = 10_000) -> Modes:
+    """Of `n` samples on ring8 or grid25."""
+    field = engine.data.spec.x
+    return mode_coverage(field.decode(engine.sample(n, seed)), field.extra["modes"], field.extra["mode_std"])
+
+
+def matched(codes: Tensor, classes: Tensor) -> float:
+    """Share of examples whose code `[n]` is their class `[n]` under the best one-to-one renaming of codes."""
+    from scipy.optimize import linear_sum_assignment
+
+    k = int(torch.maximum(codes.max(), classes.max())) + 1
+    table = torch.bincount(codes * k + classes, minlength=k * k).view(k, k).numpy()
+    return table[linear_sum_assignment(table, maximize=True)].sum() / len(codes)
