@@ -127,10 +127,10 @@ def test_the_table_of_games_is_read_from_their_files(tmp_path: Path):
     (tmp_path / "__init__.py").write_text("")
     (tmp_path / "new.py").write_text('"""New? Author, 2020. doi:10.1103/PhysRevD.101.094004"""\n')
     (tmp_path / "old.py").write_text(CITED + 'class Old(Game):\n    needs = {"a": ("image",), "y": ("label",)}\n')
-    assert table(tmp_path).splitlines()[2:] == [
-        "| `old` | Some paper. Somebody et al., 2017 | [arXiv:1704.00028](https://arxiv.org/abs/1704.00028)"
+    assert table(tmp_path, "pages/").splitlines()[2:] == [
+        "| [old](pages/old.md) | Some paper. Somebody et al., 2017 | [arXiv:1704.00028](https://arxiv.org/abs/1704.00028)"
         " | a: image, y: label |",
-        "| `new` | New? Author, 2020 | [doi:10.1103/PhysRevD.101.094004](https://doi.org/10.1103/PhysRevD.101.094004)"
+        "| [new](pages/new.md) | New? Author, 2020 | [doi:10.1103/PhysRevD.101.094004](https://doi.org/10.1103/PhysRevD.101.094004)"
         " | x: image or vector |",
     ]
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 GAMES = "src/zerosum/games/"
-GAME_LINES, SOURCE_LINES, COLUMNS, FILE_BYTES = 150, 500, 120, 500_000
+GAME_LINES, SOURCE_LINES, COLUMNS, FILE_BYTES = 170, 500, 120, 500_000
 
 HEADER = re.compile(
     r"\S.*[.?!] [^.?!]+( et al\.)?, (19|20)\d\d\. "  # Title. Authors (family names), year.

@@ -32,11 +32,16 @@ class Pixels:
     def decode(self, x: Tensor) -> np.ndarray:
         """`[n, c, h, w]` in [-1, 1] -> the user's range, dtype and layout, clipped to [low, high]."""
         values = (x.detach().cpu().double().clamp(-1, 1) + 1) * ((self.high - self.low) / 2) + self.low
-        out = values.numpy()
-        if np.issubdtype(np.dtype(self.dtype), np.integer):
-            out = out.round()
-        out = out.astype(self.dtype)
+        out = as_type(values.numpy(), self.dtype)
         return {"hw": lambda v: v[:, 0], "hwc": lambda v: v.transpose(0, 2, 3, 1), "chw": lambda v: v}[self.layout](out)
+
+
+def as_type(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Numbers as a dtype; integers rounded, and kept within what the dtype holds."""
+    if np.issubdtype(np.dtype(dtype), np.integer):
+        limits = np.iinfo(dtype)
+        values = values.round().clip(limits.min, limits.max)
+    return values.astype(dtype)
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class Columns:
         values = (x.detach().cpu().double() * std + mean).numpy()
         out = [self._decode_column(c, values[:, block]) for c, block in zip(self.columns, self.blocks, strict=True)]
         if not self.table:
-            return np.stack(out, 1).astype(self.dtype) if out else values.astype(self.dtype)
+            return as_type(np.stack(out, 1), self.dtype)
         rows = np.empty(len(values), dtype=[(c.name, v.dtype) for c, v in zip(self.columns, out, strict=True)])
         for c, v in zip(self.columns, out, strict=True):
             rows[c.name] = v

@@ -11,8 +11,8 @@ import pytest
 import safetensors.torch
 import torch
 import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
 
 from tests.core.toy import POINTS, Rows, Toy, Weight, paired_data, picture, play_paired, process, rows
 from zerosum.engine import Engine, NonFinite
@@ -519,7 +519,7 @@ def test_a_batch_of_nothing_is_refused(batch: int):
 
 def two_processes(folder: Path, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
-    context = mp.spawn(process, (folder, task), nprocs=2, join=False)
+    context = spawn(process, (folder, task), nprocs=2, join=False)
     try:
         for _ in range(2):
             if context.join(timeout=60):

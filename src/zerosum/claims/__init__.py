@@ -1,8 +1,8 @@
 """Each game's own claim, as a small experiment: `zerosum verify GAME`.
 
-A file of this folder is named after its game and holds `CLAIMS`. Each claim says what the paper says, how it is measured,
-what threshold it must reach, and what is switched off in its ablation, which must miss it. An experiment is one
-function of (seed, idea): with `idea` false it is the same code with the game's idea off. Seeds are fixed here, before
+A file of this folder is named after its game and holds `CLAIMS`. Each claim says what the paper says, how it is
+measured, what threshold it must reach, and what is switched off in its ablation, which must miss it. An experiment is
+one function of (seed, idea): with `idea` false it is the same code with the game's idea off. Seeds are fixed here, before
 anything is looked at; the median decides; every value is printed and written to `results/GAME.json`, passed or not.
 `python -m tools.claims` makes docs/zoo.md of these files.
 """
@@ -185,7 +185,8 @@ def announced(game: str, claim: Claim, seeds: int | None) -> str:
 def told(claim: Claim, run: Run) -> str:
     """One experiment's outcome, to read."""
     readings = ", ".join(f"{name} {v:.4g}" if name else f"{v:.4g}" for name, v in run.readings.items())
-    return f"{claim.name}, seed {run.seed}, {'with the idea' if run.idea else 'without it'}: {readings} ({run.seconds:.0f} s)"
+    arm = "with the idea" if run.idea else "without it"
+    return f"{claim.name}, seed {run.seed}, {arm}: {readings} ({run.seconds:.0f} s)"
 
 
 def said(row: Row) -> str:

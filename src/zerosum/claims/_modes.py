@@ -1,14 +1,13 @@
 """Coverage and quality of ring8 and grid25 for every game that takes points: `python -m zerosum.claims._modes`.
 
-A table, not a claim: nothing here is tuned for a game but that width, latent and learning rate are alike for all, and
-each sees the same number of rounds. It is written to `results/_modes.json`.
+A table, not a claim. All games have the same width, latent, learning rate, batch and number of rounds, and else their
+defaults; nothing is tuned for any of them. It is written to `results/_modes.json`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import statistics
 import sys
 import time
 from dataclasses import fields
@@ -20,26 +19,50 @@ from ..games import find, names
 from . import RESULTS, _worker
 from ._rigs import modes, play
 
-DATA, SEEDS, ROUNDS, BATCH = ("ring8", "grid25"), (0, 1, 2), 3000, 128
-ALIKE = {"z_dim": 2, "width": 32, "lr": 1e-3}  # of 4 * 32 hidden units; where the game has such a field with one value
+SOURCES, SEEDS, ROUNDS, BATCH = ("ring8", "grid25"), (0, 1, 2), 3000, 128
+RATE, ALIKE = 1e-3, {"width": 32, "z_dim": 2}  # hidden layers of 4 * 32 units
 
 
 def takes_points(game: str) -> bool:
-    return "vector" in find(game).needs.get("x", ())
+    return "vector" in find(game).needs["x"]
 
 
 def options(game: str) -> dict[str, Any]:
-    kind = find(game)
-    own = {f.name: f.default for f in fields(kind)}  # pyright: ignore[reportArgumentType]
-    return {name: value for name, value in ALIKE.items() if isinstance(own.get(name), int | float | None)}
+    """The fields that are alike for all games, as this one has them."""
+    own = {f.name: f.default for f in fields(find(game))}  # pyright: ignore[reportArgumentType]
+    rates = {name: (RATE, RATE) if isinstance(own[name], tuple) else RATE for name in own if name.startswith("lr")}
+    return {"width": 128 if own["width"] is None else ALIKE["width"], "z_dim": ALIKE["z_dim"], **rates}
 
 
 def one(what: tuple[str, str, int]) -> dict[str, Any]:
     game, source, seed = what
     began = time.perf_counter()
-    engine = play(find(game)(**options(game)), open(source), ROUNDS, seed, batch=BATCH)
-    found = modes(engine, seed)
+    found = modes(play(find(game)(**options(game)), open(source), ROUNDS, seed, batch=BATCH), seed)
     seconds = round(time.perf_counter() - began, 1)
     return {"game": game, "data": source, "seed": seed, "covered": found.covered, "quality": found.quality} | {
         "seconds": seconds
     }
+
+
+def main(jobs: int) -> None:
+    """Play all of it, `jobs` at a time, and write the rows: one a game and set, values in the order of the seeds."""
+    from ..runs import versions
+
+    waiting = [(game, source, seed) for game in names() if takes_points(game) for source in SOURCES for seed in SEEDS]
+    done = []
+    with get_context("spawn").Pool(jobs, initializer=_worker) as pool:
+        for found in pool.imap_unordered(one, waiting):
+            done.append(found)
+            print(f"{len(done)} of {len(waiting)}: {found}", flush=True)
+    rows = []
+    for game, source in dict.fromkeys(what[:2] for what in waiting):
+        runs = sorted((f for f in done if (f["game"], f["data"]) == (game, source)), key=lambda f: f["seed"])
+        lists = {name: [f[name] for f in runs] for name in ("covered", "quality", "seconds")}
+        of = len(open(source).spec.x.extra["modes"])
+        setting = {"rounds": ROUNDS, "batch": BATCH, "options": options(game)}
+        rows.append({"game": game, "data": source, "modes": of, **lists, **setting, "versions": versions()})
+    (RESULTS / "_modes.json").write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else os.cpu_count() or 1)

@@ -51,7 +51,8 @@ def judge() -> Callable[[Tensor], Tensor]:
     from sklearn.svm import SVC
 
     batch = digits().take(len(digits()))
-    machine = SVC(gamma=0.02, C=5).fit(batch.x.flatten(1).numpy(), batch.y.numpy())
+    machine = SVC(gamma=0.02, C=5.0)  # pyright: ignore[reportArgumentType]
+    machine.fit(batch.x.flatten(1).numpy(), batch.y.numpy())
     return lambda x: torch.from_numpy(machine.predict(x.flatten(1).numpy()))
 
 
@@ -66,7 +67,12 @@ def asked(engine: Engine, seed: int, each: int = 200) -> float:
 
 def unit(x: Tensor) -> Tensor:
     """Pictures in [-1, 1] as rows in [0, 1], which log-likelihoods of pictures are of."""
-    return (x.flatten(1) + 1) / 2
+    return (finite(x).flatten(1) + 1) / 2
+
+
+def finite(x: Tensor) -> Tensor:
+    """Samples of a game that has diverged are not numbers: here they lie far away."""
+    return x.nan_to_num(1e4).clamp(-1e4, 1e4)
 
 
 def digits_likelihood(engine: Engine, seed: int, n: int = 10_000) -> Parzen:
@@ -78,7 +84,7 @@ def digits_likelihood(engine: Engine, seed: int, n: int = 10_000) -> Parzen:
 def modes(engine: Engine, seed: int, n: int = 10_000) -> Modes:
     """Of `n` samples on ring8 or grid25."""
     field = engine.data.spec.x
-    return mode_coverage(field.decode(engine.sample(n, seed)), field.extra["modes"], field.extra["mode_std"])
+    return mode_coverage(field.decode(finite(engine.sample(n, seed))), field.extra["modes"], field.extra["mode_std"])
 
 
 def matched(codes: Tensor, classes: Tensor) -> float:

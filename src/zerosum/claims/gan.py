@@ -46,7 +46,9 @@ def density(seed: int, idea: bool) -> dict[str, float]:
 
 
 def saturation(seed: int, idea: bool) -> float:
-    game = play(StillG(), digits(), 500, seed, batch=100).game.eval()
+    game = StillG()
+    play(game, digits(), 500, seed, batch=100)
+    game.eval()
     batch = digits().take(1000, seed)
 
     def slope(saturating: bool) -> Tensor:
@@ -82,8 +84,8 @@ CLAIMS = [
     ),
     Claim(
         "saturation",
-        "Against a D that tells fakes with confidence log(1 - D(G(z))) has next to no gradient, and log D(G(z)) has one "
-        "(end of Sec. 3).",
+        "Against a D that is sure of its fakes log(1 - D(G(z))) has next to no gradient, and log D(G(z)) has one (end "
+        "of Sec. 3).",
         "norm of G's gradient by log D over that by log(1 - D), after 500 moves of D on 8x8 digits",
         50.0,
         "higher",

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..data import open
-from ..engine import Engine
 from ..games.infogan import InfoGAN
 from ..losses import real
 from . import Claim
@@ -18,7 +17,7 @@ class Passive(InfoGAN):
     """Q reads what it can; G is not paid for it."""
 
     def generate(self, batch):
-        return real(self.D(self.sample(batch.n)))
+        return {"fool": real(self.D(self.sample(batch.n)))}
 
 
 def kind(idea: bool) -> type[InfoGAN]:
@@ -73,8 +72,8 @@ def digit_classes(seed: int, idea: bool) -> float:
 CLAIMS = [
     Claim(
         "information",
-        "The bound of the mutual information of code and picture comes to its largest value, H(c) = 2.30, where a plain "
-        "GAN's stays near 0 (Sec. 7.1, Fig. 1).",
+        "The bound of the mutual information of code and picture comes to its largest value, H(c) = 2.30; a plain GAN's "
+        "stays near 0 (Sec. 7.1, Fig. 1).",
         "bound L_I for the category of 8x8 digits, nats",
         2.0,
         "higher",

@@ -34,7 +34,8 @@ def pull(seed: int, idea: bool) -> float:
     torch.manual_seed(seed)
     far = 4 + 4 * torch.rand(1000)
     scores = torch.cat([far, -far]).requires_grad_()
-    game.D, game.sample = nn.Identity(), lambda n: scores
+    game.add_module("D", nn.Identity())
+    game.sample = lambda n: scores
     gradient = torch.autograd.grad(game.generate(Batch(x=scores)), scores)[0]
     return float(gradient.abs().min()) * len(scores)
 
@@ -48,8 +49,8 @@ def stability(seed: int, idea: bool) -> dict[str, float]:
 CLAIMS = [
     Claim(
         "pull",
-        "A fake far from D's boundary is pulled back, on whichever side it lies; with the cross-entropy one side has no "
-        "gradient (Sec. 3.2, Fig. 1).",
+        "A fake far from D's boundary is pulled back, on whichever side it lies; the cross-entropy has no gradient on "
+        "one side (Sec. 3.2, Fig. 1).",
         "least |d loss of G / d D(x)| of fakes that D scores 4 to 8 from 0 on either side",
         1.0,
         "higher",

@@ -2,7 +2,6 @@
 
 import torch
 from torch import nn
-from torch.nn.utils.parametrize import is_parametrized
 
 from ..games.sngan import SNGAN
 from ..metrics import precision_recall

@@ -26,7 +26,7 @@ class Critic(WGAN):
 
     def distance(self, x: Tensor, y: Tensor) -> float:
         """What the critic believes W1 to be, up to its slope."""
-        return float(self.D(x).mean() - self.D(y).mean())
+        return float((self.D(x).mean() - self.D(y).mean()).detach())
 
     def fooled(self, y: Tensor) -> Tensor:
         """The sum of what G descends."""
@@ -44,7 +44,7 @@ class Classifier(Critic):
 
     def distance(self, x: Tensor, y: Tensor) -> float:
         """What D believes the Jensen-Shannon divergence to be."""
-        return math.log(2) - float(real(self.D(x)) + fake(self.D(y))) / 2
+        return math.log(2) - float((real(self.D(x)) + fake(self.D(y))).detach()) / 2
 
     def fooled(self, y: Tensor) -> Tensor:
         """The sum of log(1 - D(y))."""

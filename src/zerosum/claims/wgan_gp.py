@@ -44,7 +44,7 @@ def gap(seed: int, idea: bool) -> dict[str, float]:
 
     game = alone(idea, at(2.0))
     play(game, Drawn(at(0.0), 2), 1500, seed, batch=256)
-    found = float(game.D(at(0.0)(10_000)).mean() - game.D(at(2.0)(10_000)).mean())
+    found = float((game.D(at(0.0)(10_000)).mean() - game.D(at(2.0)(10_000)).mean()).detach())
     return {"error": abs(found / 2 - 1), "gap": found}
 
 

@@ -92,15 +92,14 @@ class ResidualGenerator(nn.Module):
 
 
 def residual_discriminator(field: Field, width: int, blocks: int) -> Discriminator:
-    """The mirror of the generator; a depthwise convolution over the smallest size and a linear layer end it."""
+    """The mirror of the generator; a depthwise convolution as large as the smallest size and a linear layer end it."""
     sizes = pyramid(*field.shape[1:])[::-1]
     channels = [widths(width, *size) for size in sizes]
     layers = [*change(field.shape[0], channels[0]), *stack(channels[0], blocks, len(sizes))]
     for a, b in pairwise(channels):
-        layers += [Halve(a), *change(a, b), *stack(b, blocks, len(sizes))]
+        layers += [Halve(), *change(a, b), *stack(b, blocks, len(sizes))]
     top = channels[-1]
-    end = scaled(nn.Conv2d(top, top, sizes[-1], groups=top, bias=False))
-    return Discriminator(nn.Sequential(*layers, end, nn.Flatten()), top)
+    return Discriminator(nn.Sequential(*layers, Weigh(top, sizes[-1])), top)
 
 
 def stack(c: int, blocks: int, stages: int) -> list[nn.Module]:
@@ -127,14 +126,24 @@ class Block(nn.Module):
         return x + self.f(x)
 
 
-class Halve(nn.Conv2d):
-    """Blur by [1, 2, 1] both ways and take every second pixel; nothing is learnt."""
+class Weigh(nn.Module):
+    """`[n, c, h, w]` -> `[n, c]`: a depthwise convolution as large as the picture."""
 
-    def __init__(self, c: int):
-        super().__init__(c, c, 3, 2, 1, groups=c, bias=False, padding_mode="replicate")
-        del self.weight
-        blur = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]) / 16
-        self.register_buffer("weight", blur.expand(c, 1, 3, 3).clone(), persistent=False)
+    def __init__(self, c: int, size: tuple[int, int]):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(c, *size) / math.sqrt(math.prod(size)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x * self.weight).sum((2, 3))
+
+
+class Halve(nn.Module):
+    """Blur by [1, 2, 1] both ways and take every second pixel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+        x = x[:, :, :-2:2] + 2 * x[:, :, 1:-1:2] + x[:, :, 2::2]
+        return (x[..., :-2:2] + 2 * x[..., 1:-1:2] + x[..., 2::2]) / 16
 
 
 def widths(width: int, h: int, w: int) -> int:

@@ -1,0 +1,196 @@
+"""The machinery of claims, and that what is written of them agrees: code, results, docs."""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tools.claims import PAGE, page
+from zerosum import claims, games
+from zerosum.claims import RESULTS, Claim, Run, _modes, _rigs
+from zerosum.errors import InputError
+
+FIELDS = ["game", "claim", "metric", "threshold", "values", "median", "passed", "ablation", "ablation_values"]
+FIELDS += ["ablation_passed", "seconds", "versions"]
+WRITTEN = sorted(path.stem for path in RESULTS.glob("[!_]*.json"))
+
+
+def claim(threshold: float, better: str = "higher", data: tuple[str, ...] = ()) -> Claim:
+    """An experiment that reads 10 + seed with its idea and seed without."""
+
+    def experiment(seed: int, idea: bool) -> dict[str, float]:
+        return {"reading": 10.0 * idea + seed, "twice": 2.0}
+
+    return Claim("fake", "It is ten more.", "a number", threshold, better, "nothing added", experiment, data=data)
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Sets the claims of one game, 'fake', and runs experiments here, last first; gives the folder of results."""
+
+    def here(waiting: list[tuple[str, int, int, bool]], jobs: int) -> Iterator[Run]:
+        return map(claims._run, reversed(waiting))
+
+    def give(*given: Claim) -> Path:
+        monkeypatch.setattr(claims, "of", lambda game: list(given))
+        monkeypatch.setattr(claims, "games", lambda: ["fake"])
+        monkeypatch.setattr(claims, "perform", here)
+        monkeypatch.setattr(claims, "RESULTS", tmp_path / "results")
+        return tmp_path / "results" / "fake.json"
+
+    return give
+
+
+def test_a_claim_holds_where_its_median_passes_and_its_ablation_does_not(fake):
+    path = fake(claim(11.0))
+    assert claims.verify("fake") == 0
+    [row] = json.loads(path.read_text())
+    assert set(FIELDS) <= set(row)
+    assert (row["values"], row["median"], row["passed"]) == ([10.0, 11.0, 12.0], 11.0, True)
+    assert (row["ablation_values"], row["ablation_median"], row["ablation_passed"]) == ([0.0, 1.0, 2.0], 1.0, False)
+    assert row["readings"][0] == {"reading": 10.0, "twice": 2.0}
+    assert row["seeds"] == [0, 1, 2]
+    assert "torch" in row["versions"]
+
+
+def test_a_claim_that_fails_is_written_as_failed(fake, capsys):
+    path = fake(claim(11.5))
+    assert claims.verify("fake") == 1
+    assert json.loads(path.read_text())[0]["passed"] is False
+    assert "DOES NOT HOLD" in capsys.readouterr().out
+
+
+def test_an_ablation_that_passes_is_a_fault(fake, capsys):
+    path = fake(claim(1.0))
+    assert claims.verify("fake") == 1
+    row = json.loads(path.read_text())[0]
+    assert row["passed"]
+    assert row["ablation_passed"]
+    assert "but so does its ablation" in capsys.readouterr().out
+
+
+def test_lower_may_be_better(fake):
+    path = fake(claim(1.0, "lower"))
+    assert claims.verify("fake") == 1
+    row = json.loads(path.read_text())[0]
+    assert (row["passed"], row["ablation_passed"]) == (False, True)
+    assert not claim(1.0, "lower").passes(math.nan)
+
+
+def test_every_experiment_is_told_as_it_finishes(fake, capsys):
+    fake(claim(11.0))
+    claims.verify("fake")
+    told = [line for line in capsys.readouterr().out.splitlines() if " of 6, " in line]
+    assert [line.split(" of ")[0] for line in told] == list("123456")
+    assert "fake, seed 2, without it: reading 2, twice 2" in told[0]
+
+
+def test_fewer_seeds_are_not_written(fake):
+    path = fake(claim(10.0))
+    assert claims.verify("fake", seeds=1) == 0
+    assert not path.exists()
+    with pytest.raises(InputError, match="seeds must be 1 or more"):
+        claims.verify("fake", seeds=0)
+
+
+def test_a_dry_run_runs_nothing(fake, capsys):
+    path = fake(claim(10.0))
+    assert claims.verify("fake", dry_run=True) == 0
+    assert not path.exists()
+    out = capsys.readouterr().out
+    assert "a number: at least 10" in out
+    assert "ablation: nothing added; seeds 0, 1, 2" in out
+
+
+def test_a_claim_without_its_data_is_skipped_and_nothing_written(fake, capsys):
+    path = fake(claim(11.0), claim(11.0, data=("no-such-set",)))
+    assert claims.verify("fake") == 1
+    printed = capsys.readouterr()
+    assert "fake is skipped: no data is named 'no-such-set'" in printed.err
+    assert "fake: fake holds" in printed.out
+    assert not path.exists()
+
+
+def test_an_unknown_game_is_an_input_error():
+    with pytest.raises(InputError, match="did you mean 'gan'"):
+        claims.verify("gna")
+
+
+def test_experiments_run_in_processes_of_their_own():
+    """The exact claim of lsgan takes no time: with the idea the least pull is |4 - 1| and more, without it sigmoid(-4)
+    and less."""
+    found = list(claims.perform([("lsgan", 0, seed, idea) for seed in (0, 1) for idea in (True, False)], jobs=2))
+    assert {(run.seed, run.idea) for run in found} == {(s, i) for s in (0, 1) for i in (True, False)}
+    for run in found:
+        assert (3 <= run.value < 3.1) if run.idea else (run.value < 0.018)
+
+
+def test_every_game_has_claims():
+    assert claims.games() == games.names()
+    for game in claims.games():
+        assert claims.of(game), game
+
+
+@pytest.mark.parametrize("game", claims.games())
+def test_claims_are_whole(game: str):
+    found = claims.of(game)
+    assert len({c.name for c in found}) == len(found)
+    for c in found:
+        assert c.says.endswith("."), c.says
+        assert c.metric
+        assert c.ablation
+        assert len(c.seeds) >= 3
+
+
+@pytest.mark.parametrize("game", WRITTEN)
+def test_results_are_of_these_claims(game: str):
+    rows = json.loads((RESULTS / f"{game}.json").read_text())
+    assert [row["name"] for row in rows] == [c.name for c in claims.of(game)]
+    for row, c in zip(rows, claims.of(game), strict=True):
+        assert set(FIELDS) <= set(row)
+        assert (row["claim"], row["metric"], row["threshold"]) == (c.says, c.metric, c.threshold)
+        assert (row["better"], row["ablation"], tuple(row["seeds"])) == (c.better, c.ablation, c.seeds)
+        assert len(row["values"]) == len(row["ablation_values"]) == len(c.seeds)
+        assert all(math.isfinite(v) for v in row["values"] + row["ablation_values"])
+        assert row["median"] == sorted(row["values"])[len(c.seeds) // 2]
+        assert row["passed"] == c.passes(row["median"])
+        assert row["ablation_passed"] == c.passes(row["ablation_median"])
+
+
+def test_every_game_has_results():
+    assert claims.games() == WRITTEN
+
+
+def test_the_page_is_written_from_the_results():
+    assert PAGE.read_text(encoding="utf-8") == page(RESULTS), "run python -m tools.claims"
+
+
+def test_the_page_shows_what_fails(tmp_path: Path):
+    rows = [claims.row("gan", c, [Run(0, s, i, {"": 10.0 * i + s}, 1.0) for s in c.seeds for i in (True, False)])
+            for c in (claim(11.0), claim(12.0), claim(0.0))]  # fmt: skip
+    (tmp_path / "gan.json").write_text(json.dumps(rows))
+    text = page(tmp_path)
+    assert "3 claims of 1 games; 1 hold" in text
+    assert "| fake | ≥ 11 | 11 (10, 11, 12) | 1 (0, 1, 2) | 1 | holds |" in text
+    assert "| fake | ≥ 12 | 11 (10, 11, 12) | 1 (0, 1, 2) | 1 | DOES NOT HOLD |" in text
+    assert "| holds, but so does its ablation |" in text
+
+
+def test_the_judge_reads_held_out_digits():
+    held = _rigs.digits().held_out.take(503)
+    assert float((_rigs.judge()(held.x) == held.y).double().mean()) >= 0.98
+
+
+def test_codes_are_matched_with_classes():
+    classes = torch.arange(4).repeat(5)
+    assert _rigs.matched((classes + 1) % 4, classes) == 1.0
+    assert _rigs.matched(torch.zeros_like(classes), classes) == 0.25
+
+
+def test_all_games_that_take_points_are_in_the_table_of_modes():
+    assert [game for game in games.names() if _modes.takes_points(game)] == sorted(set(games.names()) - {"dcgan"})
+    assert _modes.options("infogan") == {"width": 32, "z_dim": 2, "lr_d": 1e-3, "lr_g": 1e-3}
+    assert _modes.options("r3gan")["lr"] == (1e-3, 1e-3)
