@@ -50,7 +50,7 @@ GAME_FAULTS = [
     ("alone", CITED + "import torch.distributed as dist\n"),
     ("alone", CITED + "from torch import distributed\n"),
     ("alone", CITED + "from torch.distributed import all_reduce\n"),
-    ("short_game", CITED + "x: int = 1\n" * 150),
+    ("short_game", CITED + "x: int = 1\n" * 170),
     ("narrow", CITED + "# " + "x" * 119 + "\n"),
     ("typed_fields", CITED + "class A:\n    width = 64\n"),
 ]

@@ -71,7 +71,7 @@ class Engine:
         game.check(data.spec)
         torch.manual_seed(mix(seed, INIT))  # the same first weights in every process
         game.build(data.spec)
-        game.to(device).train()
+        game.to(device)
         self.players = {k: p if p.ema or not ema else _with_ema(p, ema) for k, p in game.players().items()}
         self.moves = game.moves()
         for move in self.moves:
@@ -79,11 +79,14 @@ class Engine:
                 raise InputError(
                     f"{type(game).__name__}: a move of {move.player!r}, but the players are {list(self.players)}"
                 )
+        # What a game froze in `build` stays so, and what no player owns, too.
+        self.parameters = {k: [p for p in v.parameters() if p.requires_grad] for k, v in self.players.items()}
+        self._everyone = list(dict.fromkeys(p for owned in self.parameters.values() for p in owned))
         game.requires_grad_(False)
-        for player in self.players.values():
-            for p in player.parameters():
-                p.requires_grad_(True)
-        self.optimizers = {k: p.optimizer(p.parameters()) for k, p in self.players.items()}
+        for p in self._everyone:
+            p.requires_grad_(True)
+        self._train()
+        self.optimizers = {k: p.optimizer(self.parameters[k]) for k, p in self.players.items()}
         self.names = {tensor: name for name, tensor in _tensors(game).items()}
         self.averages = {k: self._owned(p, clone=True) for k, p in self.players.items() if p.ema}
         if augment is not None:
@@ -135,7 +138,7 @@ class Engine:
     ) -> Terms:
         """One optimizer step of player `name` on `gain` times the objective; the objective's terms, detached."""
         terms: Terms = {}
-        with only(self.players[name], self.players.values()):
+        with only(self.parameters[name], self._everyone):
             self.optimizers[name].zero_grad(set_to_none=True)
             for part in batch.split(self.micro if divisible else batch.n):
                 share = part.n / batch.n
@@ -152,12 +155,15 @@ class Engine:
     def step(self, name: str) -> None:
         """Average the gradients of player `name` over processes, and let its optimizer use them."""
         player, optimizer = self.players[name], self.optimizers[name]
-        self._reduce(player)
+        self._reduce(self.parameters[name])
         if player.schedule:
+            now = player.schedule(self.clock)
             for group in optimizer.param_groups:
-                group.update(player.schedule(self.clock))
+                if unknown := now.keys() - group.keys():
+                    raise InputError(f"player {name!r}: its schedule sets {unknown}, its optimizer has {set(group)}")
+                group.update(now)
         if player.clip:
-            nn.utils.clip_grad_norm_(player.parameters(), player.clip)
+            nn.utils.clip_grad_norm_(self.parameters[name], player.clip)
         optimizer.step()
         if player.after:
             with torch.no_grad():
@@ -196,7 +202,7 @@ class Engine:
         try:
             yield self.game
         finally:
-            self.game.train()
+            self._train()
             self._worn = False
             _swap(pairs[::-1])  # backwards, for a tensor that two players share was swapped twice
 
@@ -211,12 +217,16 @@ class Engine:
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Named tensors, and plain values that JSON holds exactly."""
         tensors = {f"game/{name}": tensor for tensor, name in self.names.items()}
-        values: dict[str, Any] = {"clock": vars(self.clock).copy(), "optimizers": {}}
+        values: dict[str, Any] = {
+            "game": type(self.game).__name__,
+            "clock": vars(self.clock).copy(),
+            "optimizers": {},
+        }
         for player, average in self.averages.items():
             tensors |= {f"ema/{player}/{k}": v for k, v in average.items()}
         for player, optimizer in self.optimizers.items():
             state = optimizer.state_dict()
-            names = [self.names[p] for p in self.players[player].parameters()]
+            names = [self.names[p] for p in self.parameters[player]]
             for i, entries in state["state"].items():
                 tensors |= {f"optimizer/{player}/{names[i]}/{k}": v for k, v in entries.items() if v is not None}
             values["optimizers"][player] = [
@@ -226,7 +236,9 @@ class Engine:
 
     def load(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
         """The inverse of `state`. Raises InputError where the saved game is not this one."""
-        own, _ = self.state()
+        own, here = self.state()
+        if values["game"] != here["game"]:
+            raise InputError(f"the checkpoint is of the game {values['game']}, this is {here['game']}")
         saved = {k for k in tensors if not k.startswith("optimizer/")}
         expected = {k for k in own if not k.startswith("optimizer/")}
         wrong = sorted(saved ^ expected) or sorted(k for k in saved if tensors[k].shape != own[k].shape)
@@ -236,7 +248,7 @@ class Engine:
             own[key].copy_(tensors[key])
         for player, optimizer in self.optimizers.items():
             state: dict[int, dict[str, Tensor]] = {}
-            for i, p in enumerate(self.players[player].parameters()):
+            for i, p in enumerate(self.parameters[player]):
                 prefix = f"optimizer/{player}/{self.names[p]}/"
                 entries = {k.removeprefix(prefix): v.clone() for k, v in tensors.items() if k.startswith(prefix)}
                 if entries:
@@ -266,12 +278,20 @@ class Engine:
         self.clock.examples += self.batch
         return next(self._stream)
 
-    def _reduce(self, player: Player) -> None:
+    def _train(self) -> None:
+        """Training mode, but for networks that no player owns: their batch norms stay as they are."""
+        owned = {p for player in self.players.values() for p in player.parameters()}
+        self.game.train()
+        for child in self.game.children():
+            theirs = set(child.parameters())
+            if theirs and owned.isdisjoint(theirs):
+                child.eval()
+
+    def _reduce(self, parameters: list[nn.Parameter]) -> None:
         """Mean gradient over processes, in one flat message. DDP's wrapper would synchronise only what passes through
         its `forward`, and objectives call parts of networks: `D.features`, `G.synthesis`."""
         if self.world == 1:
             return
-        parameters = player.parameters()
         present = torch.tensor([[p.grad is not None] for p in parameters], device=self.device).int()
         somewhere_nowhere = torch.cat([present, 1 - present], 1)
         dist.all_reduce(somewhere_nowhere, dist.ReduceOp.MAX)

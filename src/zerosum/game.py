@@ -108,7 +108,7 @@ class Move:
     player: str
     objective: Callable[[Batch], Loss]
     times: int | Callable[[Clock], int] = 1  # repeats in a round, each on fresh data
-    every: int = 1  # lazy: played in every k-th round, with k times the gradient
+    every: int | Callable[[Clock], int] = 1  # lazy: played in every k-th round, with k times the gradient
     when: Callable[[Clock], bool] | None = None  # the phases in which it is played at all
     divisible: bool = True  # may its batch be split for gradient accumulation?
 
@@ -116,15 +116,21 @@ class Move:
     def name(self) -> str:
         return getattr(self.objective, "__name__", type(self.objective).__name__)
 
+    def gain(self, clock: Clock) -> int:
+        """How many rounds one playing of it stands for."""
+        return self.every(clock) if callable(self.every) else self.every
+
     def count(self, clock: Clock) -> int:
         """How often it is played in this round."""
-        if clock.rounds % self.every or (self.when is not None and not self.when(clock)):
+        if clock.rounds % self.gain(clock) or (self.when is not None and not self.when(clock)):
             return 0
         return self.times(clock) if callable(self.times) else self.times
 
     def play(self, engine: Engine, batch: Batch) -> Terms:
         """The terms of the objective. A subclass may do something else than one step: evolution, search, sampling."""
-        return engine.descend(self.player, self.objective, batch, gain=self.every, divisible=self.divisible)
+        return engine.descend(
+            self.player, self.objective, batch, gain=self.gain(engine.clock), divisible=self.divisible
+        )
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False)
@@ -201,12 +207,11 @@ def named_terms(loss: Loss, name: str) -> Terms:
 
 
 @contextmanager
-def only(mover: Player, players: Iterable[Player]) -> Iterator[None]:
-    """Freeze all players but one, so that objectives need no `detach`. What no player owns stays frozen throughout."""
-    everyone = [p for player in players for p in player.parameters()]
+def only(mine: Iterable[nn.Parameter], everyone: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Freeze everyone's parameters but mine, so that objectives need no `detach`."""
     for p in everyone:
         p.requires_grad_(False)
-    for p in mover.parameters():
+    for p in mine:
         p.requires_grad_(True)
     try:
         yield
@@ -223,7 +228,10 @@ def algorithm(game: Game) -> str:
         if move.when is not None:
             lines.append(f"{indent}while its phase lasts:")
             indent += "    "
-        if move.every != 1:
+        if callable(move.every):
+            lines.append(f"{indent}in every so many rounds as the clock says:")
+            indent += "    "
+        elif move.every != 1:
             lines.append(f"{indent}every {move.every} rounds, with {move.every} times the gradient:")
             indent += "    "
         if callable(move.times):

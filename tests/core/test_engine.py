@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -401,7 +402,9 @@ def test_another_games_checkpoint_is_refused_and_nothing_is_touched():
         Engine(GAN(width=8, z_dim=4), points(), batch=8, ema=100.0),
     ):
         before = {k: v.clone() for k, v in other.state()[0].items()}
-        with pytest.raises(InputError, match="the checkpoint is of another game or size: "):
+        with pytest.raises(
+            InputError, match="the checkpoint is of (another game or size: |the game GAN, this is WGANGP)"
+        ):
             other.load(*saved(points_gan))
         assert all(torch.equal(v, before[k]) for k, v in other.state()[0].items())
 
@@ -553,3 +556,49 @@ def test_the_toy_data_are_split_by_rank():
     parts = [next(paired_data().stream(4, 8, seed=0, rank=r, world=2, device="cpu", workers=0)) for r in (0, 1)]
     assert torch.equal(torch.stack([p.x for p in parts], 1).flatten(0, 1), whole.x)
     assert isinstance(whole, Batch)
+
+
+class Judged(Toy):
+    """A network that no player owns, and a layer of G that the game froze."""
+
+    def build(self, spec):
+        super().build(spec)
+        self.judge = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+        self.G[0].requires_grad_(False)
+
+    def generate(self, batch):
+        return super().generate(batch) + self.judge(self.sample(batch.n)).square().mean()
+
+
+def test_unowned_networks_keep_their_statistics_and_frozen_layers_their_weights():
+    engine = start(Judged())
+    before = {k: v.clone() for k, v in engine.game.state_dict().items()}
+    engine.play(3)
+    engine.sample(4)
+    engine.play(5)
+    after = engine.game.state_dict()
+    for name, value in before.items():
+        kept = name.startswith(("judge.", "G.0."))
+        assert torch.equal(value, after[name]) == kept, name
+
+
+def test_a_schedule_of_something_that_the_optimizer_has_not_is_refused():
+    class Misspelt(Toy):
+        def players(self):
+            return {k: replace(p, schedule=lambda clock: {"learning_rate": 1.0}) for k, p in super().players().items()}
+
+    with pytest.raises(InputError, match="learning_rate"):
+        start(Misspelt()).play(1)
+
+
+def test_a_checkpoint_of_another_game_is_refused_even_where_all_shapes_agree():
+    class Twin(Toy):
+        pass
+
+    with pytest.raises(InputError, match="Twin"):
+        start(Toy()).load(*start(Twin()).play(1).state())
+
+
+def test_every_may_be_a_function_of_the_clock():
+    move = Move("D", lambda batch: batch.x.sum(), every=lambda clock: 2 if clock.rounds < 4 else 3)
+    assert [move.count(Clock(rounds=r)) for r in range(8)] == [1, 0, 1, 0, 0, 0, 1, 0]

@@ -2,9 +2,9 @@
 
 A file of this folder is named after its game and holds `CLAIMS`. Each claim says what the paper says, how it is
 measured, what threshold it must reach, and what is switched off in its ablation, which must miss it. An experiment is
-one function of (seed, idea): with `idea` false it is the same code with the game's idea off. Seeds are fixed here, before
-anything is looked at; the median decides; every value is printed and written to `results/GAME.json`, passed or not.
-`python -m tools.claims` makes docs/zoo.md of these files.
+one function of (seed, idea): with `idea` false it is the same code with the game's idea off. Seeds are fixed here,
+before anything is looked at; the median decides; every value is printed and written to `results/GAME.json`, passed or
+not. `python -m tools.claims` makes docs/zoo.md of these files.
 """
 
 from __future__ import annotations

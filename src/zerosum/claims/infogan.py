@@ -72,8 +72,8 @@ def digit_classes(seed: int, idea: bool) -> float:
 CLAIMS = [
     Claim(
         "information",
-        "The bound of the mutual information of code and picture comes to its largest value, H(c) = 2.30; a plain GAN's "
-        "stays near 0 (Sec. 7.1, Fig. 1).",
+        "The bound of the mutual information of code and picture comes to its largest value, H(c) = 2.30; a plain "
+        "GAN's stays near 0 (Sec. 7.1, Fig. 1).",
         "bound L_I for the category of 8x8 digits, nats",
         2.0,
         "higher",
