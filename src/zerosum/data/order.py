@@ -14,11 +14,12 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..seeds import mix as key
+
 ROUNDS = 4
 CHUNK = 4096  # positions that are computed together and kept
 SHUFFLE, DRAW, FLIP, SPLIT, TAKE, LIMIT = range(1, 7)  # purposes: no two share their randomness
 
-_MASK = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 
 
@@ -27,14 +28,6 @@ def mix(x: np.ndarray) -> np.ndarray:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
-
-
-def key(*numbers: int) -> int:
-    """One 64-bit key from several integers; their order matters."""
-    state = 0
-    for number in numbers:
-        state = int(mix(np.array([((state ^ (number & _MASK)) + _GOLDEN) & _MASK], np.uint64))[0])
-    return state
 
 
 def permuted(index: np.ndarray, size: int, keys: np.ndarray) -> np.ndarray:
