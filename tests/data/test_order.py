@@ -99,4 +99,4 @@ def test_a_longer_choice_begins_with_the_shorter():
 
 
 PINNED = [345, 370, 786, 665, 882, 797]
-PINNED_COINS = [1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 1, 0]
+PINNED_COINS = [1, 0, 1, 1, 0, 1, 0, 0, 1, 0, 1, 1]

@@ -24,12 +24,12 @@ def kind(idea: bool) -> type[InfoGAN]:
     return InfoGAN if idea else Passive
 
 
-@torch.no_grad()
 def information(seed: int, idea: bool) -> float:
     game = kind(idea)(width=32)
     play(game, digits(), 3000, seed)
     z, category, code = game.latent(2000)
-    logits, _ = game.read(game.G(torch.cat([z, category, code], 1)))
+    with torch.no_grad():
+        logits, _ = game.read(game.G(torch.cat([z, category, code], 1)))
     return math.log(game.categories) - float(F.cross_entropy(logits, category))
 
 
