@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -40,18 +41,28 @@ def save(folder: Path, number: int, tensors: dict[str, Tensor], values: dict[str
             shutil.rmtree(left_over, ignore_errors=True)
         temporary = folder / f".tmp-{number:06d}-{os.getpid()}"
         temporary.mkdir()
-        save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, temporary / TENSORS)
-        (temporary / STATE).write_text(json.dumps(values, indent=1))
-        files = {
-            n: {"bytes": (temporary / n).stat().st_size, "sha256": _digest(temporary / n)} for n in (TENSORS, STATE)
-        }
-        (temporary / MANIFEST).write_text(json.dumps({"format": 1, "files": files}, indent=1))
-        for name in (TENSORS, STATE, MANIFEST, ""):
-            _sync(temporary / name)
+        try:
+            _write(temporary, tensors, values)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
         temporary.rename(target)
         _sync(folder)
     point(folder, LATEST, number)
     return target
+
+
+def _write(folder: Path, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+    """The three files, the manifest last, each on the disk."""
+    try:
+        save_file({k: v.contiguous().cpu() for k, v in tensors.items()}, folder / TENSORS)
+    except SafetensorError as error:
+        raise OSError(f"{folder / TENSORS} cannot be written: {error}") from error
+    (folder / STATE).write_text(json.dumps(values, indent=1))
+    files = {n: {"bytes": (folder / n).stat().st_size, "sha256": _digest(folder / n)} for n in (TENSORS, STATE)}
+    (folder / MANIFEST).write_text(json.dumps({"format": 1, "files": files}, indent=1))
+    for name in (TENSORS, STATE, MANIFEST, ""):
+        _sync(folder / name)
 
 
 def point(folder: Path, name: str, number: int) -> None:
@@ -123,6 +134,8 @@ def newest(folder: Path, number: int | None = None) -> tuple[Path, list[str]]:
             damaged.append(f"skipped checkpoint {error}")
             continue
         return path, damaged
+    if not damaged:
+        raise InputError(f"{folder.parent} has no checkpoint yet: train again, it ended before the first")
     raise InputError(f"no whole checkpoint in {folder}" + "".join(f"; {d}" for d in damaged))
 
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, field, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from . import zoo
+from .arguments import refuse, understand, verb
 from .errors import InputError, nearest
-from .settings import DataOptions, Settings
+from .settings import SEEDS, DataOptions, Settings, names
 
 if TYPE_CHECKING:
     from .data import Data
     from .game import Game
+    from .metrics import Card
     from .runs import Run
 
 RunName = Positional[Annotated[str, arg(metavar="RUN")]]
@@ -27,10 +29,12 @@ AnyGame = Positional[Annotated[str | None, arg(metavar="[GAME]")]]
 Source = Positional[Annotated[str, arg(metavar="DATA")]]
 AnySource = Positional[Annotated[str | None, arg(metavar="[DATA]")]]
 Count = Annotated[int, arg(aliases=["-n"])]
+AnyCount = Annotated[int | None, arg(aliases=["-n"])]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one verb; returns the exit status: 2 for a mistake of the user's, 130 and 143 after Ctrl-C and SIGTERM."""
+    """Run one verb; returns the exit status: 2 for a mistake of the user's, 1 where the machine failed, 130 and 143
+    after Ctrl-C and SIGTERM."""
     argv = sys.argv[1:] if argv is None else argv
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(overview())
@@ -52,6 +56,9 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except (OSError, MemoryError) as error:
+        print(f"zerosum: {reason(error)}", file=sys.stderr)
+        return 1
 
 
 def overview() -> str:
@@ -62,16 +69,11 @@ def overview() -> str:
     return "\n".join(lines)
 
 
-def verb(name: str, function: Callable[..., int | None]) -> Callable[[list[str]], int | None]:
-    """A function whose typed arguments are the verb's."""
-
-    def call(argv: list[str]) -> int | None:
-        return tyro.cli(
-            function, args=argv, prog=f"zerosum {name}", description=(function.__doc__ or "").splitlines()[0]
-        )
-
-    call.__doc__ = function.__doc__
-    return call
+def reason(error: BaseException) -> str:
+    """What the machine failed at, without Python's words."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or "out of memory"
 
 
 # Training.
@@ -79,31 +81,28 @@ def verb(name: str, function: Callable[..., int | None]) -> Callable[[list[str]]
 
 def train(argv: list[str]) -> int:
     """Play a game on data: zerosum train GAME DATA [options]."""
-    from_game = next((a for a in argv if a.endswith(".py") or a.replace("-", "_") in (*zoo.names(), "auto")), None)
-    positional = [a for a in argv if not a.startswith("-")]
-    if from_game is None:
-        if positional or not {"-h", "--help"} & set(argv):
-            wrong = positional[0] if positional else ""
-            known = ["auto", *zoo.names()]
-            said = (
-                f"no game {wrong!r}{nearest(wrong, known)}"
-                if wrong
-                else "train what? zerosum train GAME DATA, e.g. zerosum train auto digits."
-            )
-            raise InputError(f"{said} The games are: {', '.join(known)}; or a Python file of yours")
-        parse(argv)
-        return 0
+    word = next((a for a in argv if a.endswith(".py") or a.replace("-", "_") in (*zoo.names(), "auto")), None)
+    if not argv:
+        raise InputError("train what, on what? zerosum train GAME DATA; zerosum train auto digits is a good beginning")
+    if word is None:
+        options, _ = parse(argv)
+        raise InputError(no_game(options.name))
     from . import games
-    from .games.r3gan import R3GAN
 
-    kind = R3GAN if from_game == "auto" else games.find(from_game)
-    options = parse(argv, kind)
+    kind = games.find("r3gan" if word == "auto" else word)
+    options, unknown = parse(argv, kind)
+    if options.name != word:  # what looked like a game was an option's value
+        raise InputError(no_game(options.name))
+    refuse(unknown, [*names(kind), *names(Settings), *names(DataOptions), "evaluate", "dry_run"], "train")  # type: ignore[arg-type]
+    options.settings.check()
     data = open_data(options.source, options.data)
-    if options.name == "auto":
+    if word == "auto":
         from .training import auto
 
         preset, settings = auto(data)
-        options = parse(argv, kind, kind(**preset), Settings(**settings))
+        options, _ = parse(argv, kind, kind(**preset), Settings(**settings))
+        preset, _ = auto(data, options.settings)
+        options, _ = parse(argv, kind, kind(**preset), Settings(**settings))
         print(
             f"zerosum: auto plays r3gan with {', '.join(f'{k} {v}' for k, v in (preset | settings).items())}",
             file=sys.stderr,
@@ -115,33 +114,30 @@ def train(argv: list[str]) -> int:
     return finish(lambda: play(options.game, data, options.settings), options.evaluate)
 
 
+def no_game(word: str) -> str:
+    known = ["auto", *zoo.names()]
+    return f"no game {word!r}{nearest(word, known)} The games are: {', '.join(known)}; or a Python file of yours"
+
+
 def parse(
     argv: list[str], kind: type[Game] | None = None, game: Game | None = None, settings: Settings | None = None
-) -> Any:
-    """The command line of train, as one object: name, source, game, settings, data, evaluate, dry_run."""
-    fields: list[Any] = [
-        (
-            "name",
-            Positional[Annotated[str, arg(metavar="GAME", help="see zerosum games; auto; or a Python file of yours")]],
-        ),
-        (
-            "source",
-            Positional[
-                Annotated[str, arg(metavar="DATA", help="a name (digits, ring8...), folder, zip, table, array")]
-            ],
-        ),
+) -> tuple[Any, list[str]]:
+    """The command line of train as one object (name, source, game, settings, data, evaluate, dry_run), and unknown
+    words."""
+    arguments: list[Any] = [
+        ("name", Positional[Annotated[str, arg(metavar="GAME", help="see zerosum games; auto; or a file of yours")]]),
+        ("source", Positional[Annotated[str, arg(metavar="DATA", help="a name (digits, ring8), folder, zip, table")]]),
     ]
     if kind is not None:
-        fields.append(("game", kind, field(default_factory=lambda: game or kind())))
-    fields += [
+        arguments.append(("game", kind, field(default_factory=lambda: game or kind())))
+    arguments += [
         ("settings", Settings, settings or Settings()),
         ("data", DataOptions, DataOptions()),
         ("evaluate", Annotated[bool, arg(help="measure the result, too, for the report")], False),
         ("dry_run", Annotated[bool, arg(help="print the configuration, sizes, time and memory, and stop")], False),
     ]
-    options = make_dataclass("Train", fields, namespace={"__doc__": train.__doc__})
-    argv = [a.replace("--game.", "--", 1) if a.startswith("--game.") else a for a in argv]
-    return tyro.cli(options, args=argv, prog="zerosum train", config=(tyro.conf.OmitArgPrefixes,))
+    target = make_dataclass("Train", arguments, namespace={"__doc__": train.__doc__})
+    return understand(target, argv, "train")
 
 
 def finish(play: Callable[[], Run], evaluate: bool = False) -> int:
@@ -153,30 +149,50 @@ def finish(play: Callable[[], Run], evaluate: bool = False) -> int:
     try:
         run = play()
     except Interrupted as stop:
-        print(f"\nzerosum: {stop}, saved. Go on with:\n\n    zerosum resume {stop.run.path}\n", file=sys.stderr)
+        print(f"\nzerosum: {stop}, saved. Go on with:\n\n    zerosum resume {named(stop.run)}\n", file=sys.stderr)
         return 128 + stop.number
     except NonFinite as error:
         print(f"zerosum: {error}", file=sys.stderr)
         return 1
     if evaluate:
-        from .metrics import table
-
-        print(table(run.evaluate()))
+        measure(run)
     page = write(run)
-    print(f"\nrun     {run.path}\nreport  {page}\nnext    zerosum sample {run.path} -n 64 --out grid.png")
+    print(f"\nrun     {run.path}\nreport  {page}\nnext    zerosum sample {named(run)} -n 64 --out grid.png")
     if not evaluate:
-        print(f"        zerosum evaluate {run.path}")
+        print(f"        zerosum evaluate {named(run)}")
     return 0
+
+
+def named(run: Run) -> str:
+    """A run as the command line takes it."""
+    game = run.config["game"]
+    return f"{run.path} --game {game}" if game.endswith(".py") else str(run.path)
+
+
+def measure(run: Run, n: int | None = None, repeats: int = 5, seed: int = 0) -> list[Card]:
+    """Metric cards, printed."""
+    from .display import steps
+    from .metrics import table
+
+    with steps() as progress:
+        cards = run.evaluate(n, repeats, seed, progress)
+    print(table(cards))
+    return cards
 
 
 def dry_run(game: Game, data: Data, settings: Settings) -> int:
-    import yaml
-
     from .training import describe, estimate
 
-    plan = describe(game, settings, data) | {"estimate": estimate(game, data, settings)}
-    print(yaml.safe_dump(plan, sort_keys=False, allow_unicode=True), end="")
+    measured = {k: float(f"{v:.3g}") if isinstance(v, float) else v for k, v in estimate(game, data, settings).items()}
+    print_yaml(describe(game, settings, data) | {"estimate": measured})
     return 0
+
+
+def print_yaml(value: Any) -> None:
+    """Lists of plain values on one line."""
+    import yaml
+
+    print(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None), end="")
 
 
 def resume(
@@ -211,6 +227,7 @@ def sample(
     n: Count = 64,
     seed: int = 0,
     out: Path | None = None,
+    condition: str | None = None,
     round: int | None = None,
     game: str | None = None,
 ) -> None:
@@ -221,6 +238,7 @@ def sample(
         n: how many
         seed: the same seed gives the same samples
         out: .png, .npy, .npz, .csv, .parquet, or a folder; a picture in the run folder if not said
+        condition: a class, by name or number, or several that take turns, as cat,dog
         round: of which checkpoint, the newest if not said
         game: the Python file of a game of yours; loading it runs it
     """
@@ -229,17 +247,23 @@ def sample(
 
     if n < 1:
         raise InputError(f"-n must be 1 or more, not {n}")
+    if not 0 <= seed < SEEDS:
+        raise InputError(f"--seed must be 0 or more and less than 2**63, not {seed}")
     found = runs.find(run, game=game)
     loaded, spec = found.load(round)
-    x = draw(loaded, n, seed)
+    y = runs.classes(loaded, spec, n, condition)
+    x = draw(loaded, n, seed, y=y)
     wants_reals = spec.x.kind != "image" and (out is None or out.suffix.lower() == ".png")
     reference = found.data().take(n).x if wants_reals else None
-    print(export.write(x, spec.x, out or found.path / "generated" / f"seed{seed}-{n}.png", reference))
+    labels = None if y is None else {found.config["data"]["options"].get("labels", "y"): spec.y.decode(y)}
+    name = re.sub(r"[^\w.-]+", "-", f"seed{seed}-{n}" + (f"-{condition}" if condition else ""))
+    path = out or found.path / "generated" / f"{name}.png"
+    print(export.write(x, spec.x, path, reference, labels))
 
 
 def evaluate(
     run: RunName,
-    n: Count | None = None,
+    n: AnyCount = None,
     repeats: int = 5,
     seed: int = 0,
     json: Path | None = None,
@@ -256,11 +280,10 @@ def evaluate(
         game: the Python file of a game of yours; loading it runs it
     """
     from . import report, runs
-    from .metrics import table, to_json
+    from .metrics import to_json
 
     found = runs.find(run, game=game)
-    cards = found.evaluate(n, repeats, seed)
-    print(table(cards))
+    cards = measure(found, n, repeats, seed)
     if json:
         write_json(json, to_json(cards))
     report.write(found)
@@ -300,6 +323,7 @@ def show(game: GameName, data: AnySource = None) -> None:
         game: a name, or a Python file of yours
         data: build it for this data; without it for something small that it can play on
     """
+    game = "r3gan" if game == "auto" else game
     print(zoo.show(game, open_data(data, DataOptions()).spec if data else None))
 
 
@@ -331,26 +355,24 @@ def look(
 
     Args:
         source: as for train
-        out: where to write the picture, a PNG beside you if not said
+        out: where to write the picture; data-NAME.png beside you if not said
         json: print it as JSON
         options: how to read it
     """
     from json import dumps
-
-    import yaml
 
     from .data.pictures import picture
     from .training import SHOWN
 
     data = open_data(source, options)
     seen = data.describe()
-    print(
-        dumps(seen, indent=1) if json else yaml.safe_dump(seen, sort_keys=False, allow_unicode=True, width=100), end=""
-    )
-    reals = data.take(SHOWN[data.spec.x.kind]).x
-    path = out or Path(f"{data.name}.png")
-    picture(reals, data.spec.x).save(path)
-    print(f"\npicture: {path}", file=sys.stderr)
+    if json:
+        print(dumps(seen, indent=1))
+    else:
+        print_yaml(seen)
+    path = out or Path(f"data-{data.name}.png")
+    picture(data.take(SHOWN[data.spec.x.kind]).x, data.spec.x).save(path)
+    print(f"picture: {path}", file=sys.stderr)
 
 
 def open_data(source: str, options: DataOptions) -> Data:

@@ -145,6 +145,8 @@ class Engine:
                 with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.precision == "bf16"):
                     found = named_terms(objective(part), getattr(objective, "__name__", "loss"))
                     loss = torch.stack([v.float() for v in found.values()]).sum()
+                if not loss.requires_grad:
+                    raise InputError(f"player {name!r}: {', '.join(found)} does not depend on any of its parameters")
                 (loss * (share * gain)).backward()
                 for key, value in found.items():
                     value = value.detach().float() * share
@@ -323,13 +325,18 @@ class Engine:
 
 
 @torch.no_grad()
-def draw(game: Game, n: int, seed: int = 0, device: str = "cpu") -> Tensor:
-    """`n` samples of a game as it stands, on the CPU, block by block; the global random state is left as it was."""
+def draw(game: Game, n: int, seed: int = 0, device: str = "cpu", y: Tensor | None = None) -> Tensor:
+    """`n` samples of a game as it stands, on the CPU, block by block; the global random state is left as it was.
+
+    `y` `[n]` are the classes of the samples, for games whose `sample` takes them.
+    """
     blocks = []
+    classes = None if y is None else torch.cat([y, y.new_zeros(BLOCK)]).to(device)
     with torch.random.fork_rng(_devices(device)):
         for i in range(0, max(n, 1), BLOCK):
             torch.manual_seed(mix(seed, SAMPLE, i))
-            blocks.append(game.sample(BLOCK).float().cpu())
+            given = {} if classes is None else {"y": classes[i : i + BLOCK]}
+            blocks.append(game.sample(BLOCK, **given).float().cpu())
     return torch.cat(blocks)[:n]
 
 

@@ -13,6 +13,7 @@ from .errors import InputError
 from .spec import Columns, Pixels
 
 if TYPE_CHECKING:
+    import polars as pl
     from PIL import Image
     from torch import Tensor
 
@@ -21,11 +22,18 @@ if TYPE_CHECKING:
 SUFFIXES = ".png, .npy, .npz, .csv, .parquet, or a folder"
 
 
-def write(x: Tensor, field: Field, path: Path, reference: Tensor | None = None) -> Path:
+def write(
+    x: Tensor,
+    field: Field,
+    path: Path,
+    reference: Tensor | None = None,
+    labels: dict[str, np.ndarray] | None = None,
+) -> Path:
     """Write samples `x`, `[n, *field.shape]` in model space, in the form that the path's suffix asks for.
 
     .png is one picture of all; .npy and .npz hold the user's units; .csv and .parquet one row a sample; a path without
-    a suffix is a folder, of one PNG a picture, or of samples.csv. `reference` are real examples for a scatter plot.
+    a suffix is a folder, of one PNG a picture, or of samples.csv. `reference` are real examples for a scatter plot;
+    `labels`, the classes of the samples under their column's name, go into tables and .npz.
     """
     suffix = path.suffix.lower()
     if suffix not in (".png", ".npy", ".npz", ".csv", ".parquet", ""):
@@ -36,9 +44,10 @@ def write(x: Tensor, field: Field, path: Path, reference: Tensor | None = None) 
     elif suffix == ".npy":
         np.save(path, without_objects(field.decode(x)), allow_pickle=False)
     elif suffix == ".npz":
-        np.savez(path, x=without_objects(field.decode(x)), allow_pickle=False)
+        named = {name: values.astype(str) for name, values in (labels or {}).items()}
+        np.savez(path, x=without_objects(field.decode(x)), allow_pickle=False, **named)
     elif suffix:
-        frame = table(x, field)
+        frame = table(x, field, labels)
         frame.write_csv(path) if suffix == ".csv" else frame.write_parquet(path)
     elif isinstance(field.codec, Pixels):
         path.mkdir(exist_ok=True)
@@ -46,7 +55,7 @@ def write(x: Tensor, field: Field, path: Path, reference: Tensor | None = None) 
             still(one, field.codec).save(path / f"{i:06d}.png")
     else:
         path.mkdir(exist_ok=True)
-        table(x, field).write_csv(path / "samples.csv")
+        table(x, field, labels).write_csv(path / "samples.csv")
     return path
 
 
@@ -72,13 +81,15 @@ def without_objects(values: np.ndarray) -> np.ndarray:
     return out
 
 
-def table(x: Tensor, field: Field):
-    """A polars DataFrame, one row a sample: named columns of a table, else one column a value."""
+def table(x: Tensor, field: Field, labels: dict[str, np.ndarray] | None = None) -> pl.DataFrame:
+    """One row a sample: named columns of a table, else one column a value; then the labels."""
     import polars as pl
 
     values = field.decode(x)
     if values.dtype.names is not None:
-        return pl.DataFrame({n: values[n].tolist() for n in values.dtype.names})
-    flat = values.reshape(len(values), -1)
-    names = [c.name for c in field.codec.columns] if isinstance(field.codec, Columns) else None
-    return pl.DataFrame(flat, schema=names or [f"v{i}" for i in range(flat.shape[1])], orient="row")
+        columns = {n: values[n].tolist() for n in values.dtype.names}
+    else:
+        flat = values.reshape(len(values), -1)
+        names = [c.name for c in field.codec.columns] if isinstance(field.codec, Columns) else None
+        columns = dict(zip(names or [f"v{i}" for i in range(flat.shape[1])], flat.T, strict=True))
+    return pl.DataFrame(columns | {name: v.tolist() for name, v in (labels or {}).items()})

@@ -18,7 +18,8 @@ from . import zoo
 from .data import pictures
 from .errors import InputError
 from .game import algorithm
-from .runs import Run
+from .runs import Run, conditional
+from .spec import Columns
 from .training import SHOWN
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 NEIGHBOURS = 10  # samples whose nearest training examples are shown
 MOMENTS = 8  # pictures through time
+ROW, CLASSES = 8, 12  # samples in a row, classes that have one
 COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#7e22ce", "#b45309", "#0e7490", "#be185d", "#4d7c0f")
 
 STYLE = """
@@ -60,7 +62,7 @@ def write(run: Run) -> Path:
     except InputError as error:
         data, missing = None, str(error)
     x = run.draw(SHOWN[run.spec.x.kind])
-    sections = [_head(run), _samples(run, x, data), _time(run), _curves(run)]
+    sections = [_head(run), _samples(run, x, data), _classes(run), _rows(run, x), _time(run), _curves(run)]
     if data is None:
         sections.append(f"<section><h2>Without its data</h2><p>{html.escape(missing)}</p></section>")
     else:
@@ -112,6 +114,32 @@ def _samples(run: Run, x: Tensor, data: Data | None) -> str:
     )
 
 
+def _classes(run: Run) -> str:
+    """Of games that can be told what to draw: a row of pictures for each class."""
+    if not conditional(run.game) or run.spec.x.kind != "image":
+        return ""
+    names = run.spec.y.classes[:CLASSES]
+    rows = [
+        _figure(_image(pictures.grid(run.draw(ROW, condition=i), ROW)), html.escape(n)) for i, n in enumerate(names)
+    ]
+    said = "As many latents for each class" + (
+        f", the first {len(names)} classes." if names != run.spec.y.classes else "."
+    )
+    return _section("Class by class", said, f"<div class=two>{''.join(rows)}</div>")
+
+
+def _rows(run: Run, x: Tensor) -> str:
+    """The first samples of a table, as rows."""
+    from .export import table
+
+    if not isinstance(run.spec.x.codec, Columns) or not run.spec.x.codec.table:
+        return ""
+    frame = table(x[:ROW], run.spec.x)
+    head = "".join(f"<th>{html.escape(name)}" for name in frame.columns)
+    rows = "".join("<tr>" + "".join(f"<td>{html.escape(str(v))}" for v in row) + "</tr>" for row in frame.iter_rows())
+    return _section("Rows", "The first samples.", f"<div class=wide><table><tr>{head}</tr>{rows}</table></div>")
+
+
 def _time(run: Run) -> str:
     found = sorted(p for p in run.samples.glob("*.png") if p.stem.isdecimal())
     if len(found) < 2:
@@ -123,6 +151,7 @@ def _time(run: Run) -> str:
 
 def _curves(run: Run) -> str:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     stats = run.stats()
     names = [k for k in dict.fromkeys(k for row in stats for k in row) if k not in ("round", "examples", "seconds")]
@@ -142,7 +171,8 @@ def _curves(run: Run) -> str:
                 *zip(*points, strict=True), style, color=colour, label=name.partition("/")[2] or name, lw=1.2, ms=3
             )
         axes.set_ylabel("distance to held-out data" if group == "score" else group)
-        axes.legend(loc="upper right", fontsize=8, frameon=False, ncols=len(terms))
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, frameon=False, ncols=len(terms))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
     figure.supxlabel("round", fontsize=10)
@@ -211,6 +241,7 @@ def _columns(run: Run, data: Data) -> str:
                 shares = [(v == t).mean() for t in top]
                 axes.barh(np.arange(len(top)) + shift, shares, 0.4, color=colour)
             axes.set_yticks(range(len(top)), [str(t)[:14] for t in top], fontsize=6)
+            axes.invert_yaxis()  # the most frequent on top
         axes.set_title(name, fontsize=9)
         axes.tick_params(labelsize=6)
         axes.spines[["top", "right"]].set_visible(False)

@@ -11,6 +11,7 @@ runs/00003-dcgan-digits/
 from __future__ import annotations
 
 import fcntl
+import inspect
 import json
 import os
 import platform
@@ -18,11 +19,12 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -33,21 +35,24 @@ from . import __version__, checkpoints, games
 from .data import Data
 from .data import open as open_data
 from .engine import draw
-from .errors import InputError
+from .errors import InputError, nearest
 from .game import Game
 from .metrics import Card, evaluate, to_json
 from .spec import Spec
 
 CONFIG = "config.yaml"
+KEYS = ("game", "hyperparameters", "data", "settings", "device", "versions")
+Kind = TypeVar("Kind")
+Condition = str | int | Sequence[str | int] | None
 
 
 class Run:
     """A run folder, opened. `sample` and `evaluate` use the averaged weights of the newest whole checkpoint."""
 
-    def __init__(self, path: Path | str, game: str | None = None):
+    def __init__(self, path: Path | str, game: str | type[Game] | None = None):
         self.path = Path(path)
-        self.config: dict[str, Any] = yaml.safe_load((self.path / CONFIG).read_text())
-        self._game_file = game
+        self.config = read_config(self.path / CONFIG)
+        self._given = game  # where it is not of the zoo: its class, or its file
 
     # Where things are.
 
@@ -82,6 +87,13 @@ class Run:
             rows.append(row)
         return rows
 
+    def amend(self, **settings: Any) -> None:
+        """Change settings in config.yaml, in one atomic replacement."""
+        self.config["settings"] |= settings
+        temporary = self.path / f".{CONFIG}"
+        write_config(temporary, self.config)
+        temporary.replace(self.path / CONFIG)
+
     def append(self, row: dict[str, Any]) -> None:
         """Add a reading to stats.jsonl."""
         with (self.path / "stats.jsonl").open("a") as file:
@@ -91,13 +103,19 @@ class Run:
 
     def make_game(self) -> Game:
         """The run's game, not yet built."""
-        name = self.config["game"]
-        if name.endswith(".py") and self._game_file is None:
+        name, given = self.config["game"], self._given
+        if given is None and name.endswith(".py"):
             raise InputError(
                 f"{self.name} plays a game from the file {name}, and loading it runs that file. "
                 f"If you trust it, say so with --game {name}"
             )
-        return games.find(self._game_file or name)(**unplain(self.config["hyperparameters"]))
+        if given is None and name not in games.names():
+            raise InputError(
+                f"{self.name} plays {name}, a game that was never in a file; "
+                f"in Python, give its class: zerosum.load({str(self.path)!r}, game={name})"
+            )
+        kind = given if isinstance(given, type) else games.find(given or name)
+        return made(kind, self.config["hyperparameters"], self.path / CONFIG)
 
     def restore(self, number: int | None = None) -> tuple[dict[str, Tensor], dict[str, Any], list[str]]:
         """Tensors and values of the newest whole checkpoint, or of round `number`, and notes on those passed over."""
@@ -137,13 +155,16 @@ class Run:
     def spec(self) -> Spec:
         return self._loaded[1]
 
-    def draw(self, n: int, seed: int = 0) -> Tensor:
+    def draw(self, n: int, seed: int = 0, condition: Condition = None) -> Tensor:
         """`n` samples in model space, `[n, *spec.x.shape]`: pictures in [-1, 1], numbers standardised."""
-        return draw(self.game, n, seed)
+        return draw(self.game, n, seed, y=classes(self.game, self.spec, n, condition))
 
-    def sample(self, n: int, seed: int = 0) -> np.ndarray:
-        """`n` samples in the user's own units and layout; the first k of them do not depend on n."""
-        return self.spec.x.decode(self.draw(n, seed))
+    def sample(self, n: int, seed: int = 0, condition: Condition = None) -> np.ndarray:
+        """`n` samples in the user's own units and layout; the first k of them do not depend on n.
+
+        `condition` is a class, by name or number, or several that take turns, for games that can be told.
+        """
+        return self.spec.x.decode(self.draw(n, seed, condition))
 
     def data(self) -> Data:
         """The data that it was trained on, opened again. Raises InputError where it is gone or has changed."""
@@ -155,9 +176,19 @@ class Run:
             )
         return data
 
-    def evaluate(self, n: int | None = None, repeats: int = 5, seed: int = 0) -> list[Card]:
-        """Metric cards of its samples against its data; also written to metrics.json."""
-        cards = evaluate(self.draw, self.data(), n=n, repeats=repeats, seed=seed)
+    def evaluate(
+        self,
+        n: int | None = None,
+        repeats: int = 5,
+        seed: int = 0,
+        progress: Callable[[str, float], None] | None = None,
+    ) -> list[Card]:
+        """Metric cards of its samples against its data; also written to metrics.json.
+
+        `progress(what, share)` is told what is being done, and the share that is done.
+        """
+        self.load()  # before the data is looked at, which may take long
+        cards = evaluate(self.draw, self.data(), n=n, repeats=repeats, seed=seed, progress=progress)
         (self.path / "metrics.json").write_text(json.dumps({"round": self.rounds, "cards": to_json(cards)}, indent=1))
         return cards
 
@@ -183,7 +214,31 @@ class Run:
             yield
 
 
-def create(root: Path, label: str, config: dict[str, Any]) -> Run:
+def conditional(game: Game) -> bool:
+    """Can this game be told which class to draw?"""
+    return "y" in inspect.signature(game.sample).parameters
+
+
+def classes(game: Game, spec: Spec, n: int, condition: Condition) -> Tensor | None:
+    """The classes `[n]` that `condition` means: names or numbers, in turn. A string may hold several, "cat,dog"."""
+    if condition is None:
+        return None
+    if not conditional(game):
+        raise InputError(f"{type(game).__name__} cannot be told what to draw: its sample takes no classes")
+    known = spec.y.classes
+    if isinstance(condition, str):
+        condition = [condition] if condition in known else condition.split(",")
+    elif isinstance(condition, int):
+        condition = [condition]
+    indices = []
+    for word in map(str, condition):
+        if word not in known and not (word.isdecimal() and int(word) < len(known)):
+            raise InputError(f"no class {word!r}{nearest(word, known)} The classes are: {', '.join(known)}")
+        indices.append(known.index(word) if word in known else int(word))
+    return torch.tensor(indices)[torch.arange(n) % len(indices)]
+
+
+def create(root: Path, label: str, config: dict[str, Any], game: type[Game] | None = None) -> Run:
     """A new run folder below `root` with the next free number; never one that exists."""
     root.mkdir(parents=True, exist_ok=True)
     label = re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-.")
@@ -195,11 +250,11 @@ def create(root: Path, label: str, config: dict[str, Any]) -> Run:
         except FileExistsError:  # another process took the number in the meantime
             continue
         (path / "samples").mkdir()
-        (path / CONFIG).write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-        return Run(path)
+        write_config(path / CONFIG, config)
+        return Run(path, game)
 
 
-def find(name: str | Path, root: Path | str = "runs", game: str | None = None) -> Run:
+def find(name: str | Path, root: Path | str = "runs", game: str | type[Game] | None = None) -> Run:
     """A run by its folder, by its name or number below `root`, or "latest"; of a folder of runs, the newest in it."""
     path, root = Path(name), Path(root)
     for folder in (path, root / path):
@@ -225,9 +280,29 @@ def listed(root: Path) -> list[Path]:
     return sorted(found, key=lambda p: int(p.name.split("-")[0]))
 
 
-def unplain(values: dict[str, Any]) -> dict[str, Any]:
-    """Keyword arguments as YAML holds them -> as they were: its lists were tuples."""
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+def read_config(path: Path) -> dict[str, Any]:
+    """What config.yaml holds. Raises InputError where that is not what a run writes."""
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is damaged: {' '.join(str(error).split())}") from error
+    lacks = [k for k in KEYS if k not in config] if isinstance(config, dict) else KEYS
+    if lacks:
+        raise InputError(f"{path} is damaged: it lacks {', '.join(lacks)}")
+    return config
+
+
+def write_config(path: Path, config: dict[str, Any]) -> None:
+    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def made(kind: type[Kind], values: dict[str, Any], where: Path) -> Kind:
+    """A dataclass from keyword arguments as YAML holds them: its lists were tuples. Raises InputError for others."""
+    known = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise InputError(f"{where}: {kind.__name__} has no {name!r}{nearest(name, known)}")
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
 def versions() -> dict[str, Any]:

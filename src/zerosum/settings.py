@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from .errors import InputError
+
+LEAST = dict(rounds=1, batch=1, micro=1, seed=0, threads=1, workers=0, save_every=1, log_every=1, keep=1)
+SEEDS = 2**63  # there are so many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,16 +24,25 @@ class Settings:
     threads: int | None = None  # of the CPU; None: as many as torch thinks right
     precision: Literal["fp32", "bf16"] = "fp32"  # bf16: bfloat16 autocast
     ema: float | None = None  # half-life in examples of averaged weights, for players that declare none
-    augment: str | None = (
-        None  # differentiable augmentation before D: diffaugment, or words of color,translation,cutout
-    )
+    augment: str | None = None  # of pictures before D: diffaugment, or some of color,translation,cutout
     workers: int = 0  # processes that decode data that does not fit in memory
     out: Path = Path("runs")  # the folder in which the run's own numbered folder is made
     save_every: int | None = None  # rounds between checkpoints and sample grids; None: ten in a run
     log_every: int | None = None  # rounds between readings of the terms; None: 500 in a run
     keep: int = 3  # checkpoints kept besides the best
-    track: tuple[str, ...] | None = None  # tensorboard, wandb, mlflow; None: tensorboard where it is installed
+    track: str | None = None  # tensorboard,wandb,mlflow or none; None: tensorboard where it is installed
     quiet: bool = False  # nothing on the screen while it plays
+
+    def check(self) -> None:
+        """Raises InputError for a number that cannot be meant."""
+        for name, least in LEAST.items():
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, int) or value < least):
+                raise InputError(f"{name} must be a whole number, {least} or more; not {value!r}")
+        if self.seed >= SEEDS:
+            raise InputError(f"seed must be less than 2**63, not {self.seed}")
+        if self.ema is not None and self.ema <= 0:
+            raise InputError(f"ema is a half-life in examples, more than 0; not {self.ema}")
 
     @property
     def saving(self) -> int:
@@ -45,7 +59,7 @@ class Settings:
 class DataOptions:
     """How the data door reads its source."""
 
-    columns: tuple[str, ...] | None = None  # of a table: the columns to learn
+    columns: str | None = None  # of a table: the columns to learn, as age,income
     labels: str | None = None  # of a table: the column of classes; of pictures: a file of labels
     size: str | None = None  # of pictures: HxW to rescale to (covering, centre kept), or one number for both
     flip: bool = False  # show mirror images too
@@ -55,3 +69,8 @@ class DataOptions:
     limit: int | None = None  # use only so many examples
     data_dir: Path | None = None  # where local copies of named sets are
     memory: float = 2.0  # GiB of decoded pictures to hold; beyond, they are decoded as they are needed
+
+
+def names(kind: Any) -> list[str]:
+    """Names of the fields of a dataclass."""
+    return [f.name for f in fields(kind)]

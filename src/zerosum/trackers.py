@@ -116,13 +116,15 @@ class Trackers:
             self.say(f"zerosum: {name} failed and is left out from here on ({type(error).__name__}: {error})")
 
 
-def chosen(asked: tuple[str, ...] | None) -> tuple[str, ...]:
-    """The trackers to use: those asked for, which must be installed; without a word, TensorBoard where it is."""
+def chosen(asked: str | None) -> tuple[str, ...]:
+    """The trackers to use: those asked for, as "wandb,mlflow" or "none", which must be installed; without a word,
+    TensorBoard where it is."""
     if asked is None:
         return ("tensorboard",) if importlib.util.find_spec("tensorboard") else ()
-    for name in asked:
+    names = tuple(word for word in asked.replace(" ", "").split(",") if word not in ("", "none"))
+    for name in names:
         if name not in KINDS:
             raise InputError(f"no tracker {name!r}{nearest(name, KINDS)} The trackers are: {', '.join(KINDS)}")
         if not importlib.util.find_spec(KINDS[name][1]):
             raise InputError(f"{name} is not installed; pip install 'zerosum[{name}]'")
-    return asked
+    return names

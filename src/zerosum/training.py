@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import os
+import resource
+import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import torch
 
@@ -27,7 +30,7 @@ from .game import Game
 from .games.r3gan import R3GAN
 from .metrics.transport import sliced_wasserstein
 from .runs import Run
-from .settings import DataOptions, Settings
+from .settings import DataOptions, Settings, names
 from .trackers import Trackers, chosen
 
 SHOWN = {"image": 64, "vector": 2000}  # samples in a picture
@@ -63,6 +66,8 @@ def train(game: str | Game, data: Any, /, settings: Settings | None = None, **op
     else:
         preset, chosen_settings = auto(data) if game == "auto" else ({}, {})
         settings = replace(settings, **chosen_settings)
+        if game == "auto":
+            preset, _ = auto(data, replace(settings, **theirs))
         kind = R3GAN if game == "auto" else games.find(game)
         for name in options:
             if name not in names(kind):
@@ -72,35 +77,24 @@ def train(game: str | Game, data: Any, /, settings: Settings | None = None, **op
     return play(game, data, replace(settings, **theirs))
 
 
-def names(kind: type) -> list[str]:
-    return [f.name for f in fields(kind)]
-
-
-def auto(data: Data) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Hyperparameters of R3GAN and settings that suit this data.
+def auto(data: Data, settings: Settings | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Hyperparameters of R3GAN, and settings, that suit this data; for `settings` of the user's, if given.
 
     gamma is a share of the data's total variance, so it means the same slope of D whatever the units and the number of
-    pixels. Width and batch are what two cores train in minutes; everything anneals over the run.
+    pixels. Pictures get DCGAN's networks, which two cores train in minutes. Rates and gamma anneal over the whole run.
     """
     field = data.spec.x
-    variance = float(data.take(1000).x.flatten(1).var(0).sum())
-    gamma = float(f"{0.01 * variance:.2g}")
-    common = {"gamma": (gamma, gamma / 10), "lr": (1e-3, 1e-4)}
-    if field.kind != "image":
-        rounds, batch = 6000, 256
-        return {**common, "decay": float(rounds * batch), "half_life": 50.0 * batch}, {"rounds": rounds, "batch": batch}
-    rounds, batch = 10_000, 64
-    small = field.shape[1] * field.shape[2] <= 16 * 16
-    return (
-        {
-            **common,
-            "width": 64 if small else 48,
-            "blocks": 1,
-            "decay": float(rounds * batch),
-            "half_life": 100.0 * batch,
-        },
-        {"rounds": rounds, "batch": batch},
-    )
+    gamma = float(f"{0.1 * float(data.take(1000).x.flatten(1).var(0).sum()):.2g}")
+    image = field.kind == "image"
+    chosen = {"rounds": 10_000, "batch": 64 if image else 256}
+    rounds, batch = (settings.rounds, settings.batch) if settings else chosen.values()
+    game = {
+        "gamma": (gamma, round(gamma / 10, 6)),
+        "lr": (1e-3, 1e-4),
+        "decay": float(rounds * batch),
+        "half_life": 100.0 * batch,
+    }
+    return game | ({"networks": "dcgan"} if image else {}), chosen
 
 
 def play(game: Game, data: Data, settings: Settings) -> Run:
@@ -114,25 +108,33 @@ def play(game: Game, data: Data, settings: Settings) -> Run:
         "device": engine.device,
         "versions": runs.versions(),
     }
-    run = runs.create(settings.out, f"{Path(config['game']).stem}-{data.name}", config)
+    run = runs.create(settings.out, f"{Path(config['game']).stem}-{data.name}", config, type(game))
     return _play(run, engine, settings, seconds=0.0)
 
 
 def resume(run: Run | str | Path, rounds: int | None = None, *, quiet: bool = False, device: str | None = None) -> Run:
     """Go on from the newest whole checkpoint, to `rounds` in all (as first planned)."""
     run = run if isinstance(run, Run) else runs.find(run)
+    game = run.make_game()
     tensors, values, notes = run.restore()
     data = run.data()
     settings = replace(
-        Settings(**runs.unplain(run.config["settings"])),
+        runs.made(Settings, run.config["settings"], run.path / runs.CONFIG),
         out=run.path.parent,
         quiet=quiet,
         device=device or run.config["device"],
     )
-    if rounds:
+    if rounds not in (None, settings.rounds):
         # Readings and checkpoints keep the rhythm that the run began with.
         settings = replace(settings, rounds=rounds, save_every=settings.saving, log_every=settings.logging)
-    engine = prepare(run.make_game(), data, settings)
+    settings.check()
+    played = values["engine"]["clock"]["rounds"]
+    if played >= settings.rounds:
+        raise InputError(
+            f"{run.name} has played {played} rounds, all that it shall; "
+            f"say how many it shall have in all, e.g. --rounds {2 * played}"
+        )
+    engine = prepare(game, data, settings)
     engine.load(tensors, values["engine"])
     then, now = values["versions"], runs.versions()
     notes += [
@@ -140,35 +142,47 @@ def resume(run: Run | str | Path, rounds: int | None = None, *, quiet: bool = Fa
         for k in ("torch", "machine", "threads")
         if then[k] != now[k]
     ]
-    if engine.clock.rounds >= settings.rounds:
-        raise InputError(
-            f"{run.name} has played all its {settings.rounds} rounds; "
-            f"say how many it shall have in all, e.g. --rounds {2 * settings.rounds}"
-        )
     return _play(run, engine, settings, values["seconds"], notes)
 
 
 def prepare(game: Game, data: Data, settings: Settings) -> Engine:
-    """The engine that plays them."""
-    if settings.rounds < 1:
-        raise InputError(f"rounds must be 1 or more, not {settings.rounds}")
+    """The engine that plays them. Raises InputError for settings that make no sense, or not on this machine."""
+    settings.check()
+    chosen(settings.track)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     augment = None
     if settings.augment:
+        if "x" in data.spec and data.spec.x.kind != "image":
+            raise InputError(f"augment changes pictures; this data has {data.spec}")
         augment = DiffAugment() if settings.augment == "diffaugment" else DiffAugment(settings.augment)
-    return Engine(
-        game,
-        data,
-        batch=settings.batch,
-        micro=settings.micro,
-        seed=settings.seed,
-        device=pick_device(settings.device),
-        precision=settings.precision,
-        ema=settings.ema,
-        augment=augment,
-        workers=settings.workers,
-    )
+    with _of_the_zoo(game):
+        return Engine(
+            game,
+            data,
+            batch=settings.batch,
+            micro=settings.micro,
+            seed=settings.seed,
+            device=pick_device(settings.device),
+            precision=settings.precision,
+            ema=settings.ema,
+            augment=augment,
+            workers=settings.workers,
+        )
+
+
+@contextmanager
+def _of_the_zoo(game: Game) -> Iterator[None]:
+    """Where a game of ours cannot be made, its hyperparameters are at fault. The author of another needs the trace."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (ValueError, RuntimeError, TypeError, IndexError, ZeroDivisionError) as error:
+        if not type(game).__module__.startswith(f"{games.__name__}."):
+            raise
+        given = ", ".join(f"{k} {v}" for k, v in game.hyperparameters().items())
+        raise InputError(f"{game_name(game)} cannot be made with {given}: {error}") from error
 
 
 def pick_device(name: str) -> str:
@@ -206,15 +220,20 @@ def plain(value: Any) -> Any:
 
 def _play(run: Run, engine: Engine, settings: Settings, seconds: float, notes: list[str] | None = None) -> Run:
     """Rounds, readings, pictures and checkpoints, until the end or a signal."""
-    clock = engine.clock
+    clock, data = engine.clock, engine.data
+    notes = [*(notes or []), *getattr(data, "notes", [])]
+    if settings.batch > len(data):  # type: ignore[arg-type]
+        notes.append(f"a batch of {settings.batch} shows each of the {len(data)} examples more than once")  # type: ignore[arg-type]
     with (
         run.lock(),
-        _signals() as caught,
         Display(run.name, settings.rounds, clock.rounds, clock.examples, settings.quiet) as show,
+        _signals(show.stopping) as caught,
+        Recorder(run, engine, settings, seconds, show) as record,
     ):
-        for note in [*(notes or []), *getattr(engine.data, "notes", [])]:
+        run.amend(rounds=settings.rounds, save_every=settings.save_every, log_every=settings.log_every)
+        show.say(f"zerosum: {run.path} plays {run.config['game']} on {len(data):,} examples ({data.spec})")  # type: ignore[arg-type]
+        for note in notes:
             show.say(f"zerosum: {note}")
-        record = Recorder(run, engine, settings, seconds, show)
         if clock.rounds == 0:
             record.reals()
             record.picture()
@@ -225,14 +244,13 @@ def _play(run: Run, engine: Engine, settings: Settings, seconds: float, notes: l
                 record.checkpoint()
             elif clock.rounds % settings.logging == 0:
                 record.write(record.read())
-            if caught:
+            if caught and clock.rounds < settings.rounds:
                 raise Interrupted(run, caught[0])
-        record.trackers.close()
     return run
 
 
 class Recorder:
-    """Writes into a run what a game in play shows."""
+    """Writes into a run what a game in play shows. `with` it, trackers are closed, and a full disk is told of."""
 
     def __init__(self, run: Run, engine: Engine, settings: Settings, seconds: float, show: Display):
         self.run, self.engine, self.settings, self.show = run, engine, settings, show
@@ -242,6 +260,18 @@ class Recorder:
         self.real = held_out.take(JUDGED, seed=0).x
         self.scores = {row["round"]: row["score"] for row in run.stats() if "score" in row}
         self.trackers = Trackers(chosen(settings.track), run.path, run.config, show.say)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.trackers.close()
+        if isinstance(error, OSError):
+            where = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            free = shutil.disk_usage(self.run.path).free
+            raise OSError(f"{where} ({free / 1e6:,.0f} MB are free in {self.run.path}). {self.kept()}") from error
 
     def read(self) -> dict[str, float]:
         """The mean terms since the last reading. Raises NonFinite, with what to do, where one is not a number."""
@@ -302,8 +332,8 @@ class Recorder:
 
 
 @contextmanager
-def _signals() -> Iterator[list[signal.Signals]]:
-    """Inside, Ctrl-C and SIGTERM only leave a mark in the list that this gives; a second one acts as ever."""
+def _signals(tell: Callable[[], None]) -> Iterator[list[signal.Signals]]:
+    """Inside, Ctrl-C or SIGTERM leaves a mark in the list that this gives, and tells; a second one acts as ever."""
     caught: list[signal.Signals] = []
     if threading.current_thread() is not threading.main_thread():
         yield caught
@@ -312,7 +342,9 @@ def _signals() -> Iterator[list[signal.Signals]]:
 
     def mark(number: int, frame: object) -> None:
         caught.append(signal.Signals(number))
-        signal.signal(number, before[caught[-1]])
+        for s, handler in before.items():
+            signal.signal(s, handler)
+        tell()
 
     for s in before:
         signal.signal(s, mark)
@@ -326,16 +358,22 @@ def _signals() -> Iterator[list[signal.Signals]]:
 def estimate(game: Game, data: Data, settings: Settings, rounds: int = 3) -> dict[str, Any]:
     """Parameters, and time and memory of the whole run, measured over a few rounds; nothing is written."""
     engine = prepare(game, data, settings)
-    engine.play(2)
-    began = time.perf_counter()
-    engine.play(2 + rounds)
+    engine.round()
+    engine.clock.rounds = settings.rounds // 2  # schedules as they mostly are
+    engine.round()
     engine.read()  # waits for the device
+    began = time.perf_counter()
+    for _ in range(rounds):
+        engine.round()
+    engine.read()
     per_round = (time.perf_counter() - began) / rounds
     tensors, _ = engine.state()
+    on_gpu = torch.cuda.max_memory_allocated() if engine.device.startswith("cuda") else 0
     return {
         "parameters": {k: sum(p.numel() for p in player.parameters()) for k, player in engine.players.items()},
         "seconds a round": per_round,
         "minutes in all": per_round * settings.rounds / 60,
+        "GB of memory": (on_gpu or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024) / 1e9,
         "MB a checkpoint": sum(t.numel() * t.element_size() for t in tensors.values()) / 1e6,
         "device": engine.device,
     }

@@ -602,3 +602,12 @@ def test_a_checkpoint_of_another_game_is_refused_even_where_all_shapes_agree():
 def test_every_may_be_a_function_of_the_clock():
     move = Move("D", lambda batch: batch.x.sum(), every=lambda clock: 2 if clock.rounds < 4 else 3)
     assert [move.count(Clock(rounds=r)) for r in range(8)] == [1, 0, 1, 0, 0, 0, 1, 0]
+
+
+def test_an_objective_that_the_mover_cannot_change_is_named():
+    class Idle(Toy):
+        def generate(self, batch):
+            return {"constant": self.D(batch.x).mean()}
+
+    with pytest.raises(InputError, match="'G': constant does not depend"):
+        start(Idle()).play(1)

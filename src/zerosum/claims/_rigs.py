@@ -93,4 +93,4 @@ def matched(codes: Tensor, classes: Tensor) -> float:
 
     k = int(torch.maximum(codes.max(), classes.max())) + 1
     table = torch.bincount(codes * k + classes, minlength=k * k).view(k, k).numpy()
-    return table[linear_sum_assignment(table, maximize=True)].sum() / len(codes)
+    return float(table[linear_sum_assignment(table, maximize=True)].sum()) / len(codes)

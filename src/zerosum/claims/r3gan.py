@@ -12,13 +12,13 @@ from ._rigs import Drawn, digits, judge, modes, play
 def grid(seed: int, idea: bool) -> dict[str, float]:
     gamma = (0.5, 0.05) if idea else (0.0, 0.0)
     game = R3GAN(width=32, z_dim=2, lr=(1e-3, 1e-3), gamma=gamma, half_life=1e4)
-    found = modes(play(game, open("grid25"), 6000, seed, batch=256), seed)
+    found = modes(play(game, open("grid25"), 3000, seed, batch=256), seed)
     return {"modes": found.covered, "quality": found.quality}
 
 
 def pairs(seed: int, idea: bool) -> dict[str, float]:
     game = R3GAN(width=32, z_dim=2, lr=(1e-3, 1e-3), gamma=(0.5, 0.05), half_life=1e4, relativistic=idea)
-    found = modes(play(game, open("grid25"), 6000, seed, batch=256), seed)
+    found = modes(play(game, open("grid25"), 3000, seed, batch=256), seed)
     return {"modes": found.covered, "quality": found.quality}
 
 

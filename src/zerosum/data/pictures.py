@@ -25,7 +25,7 @@ def grid(x: Tensor, columns: int | None = None, gap: int = 1, scale: int | None 
     if x.ndim != 4 or not len(x):
         raise InputError(f"a grid shows images [n, c, h, w], at least one; these have shape {list(x.shape)}")
     n, _, h, w = x.shape
-    columns = min(n, columns or math.ceil(math.sqrt(n * h / w)))
+    columns = min(n, columns or even(n, math.sqrt(n * h / w)))
     scale = scale or max(1, min(math.ceil(COMFORTABLE / max(h, w)), WIDEST // (columns * (w + gap))))
     tiles = shown(x).repeat(scale, 1).repeat(scale, 2)
     gap, h, w, rows = gap * scale if scale < 4 else gap * 3, h * scale, w * scale, math.ceil(n / columns)
@@ -34,6 +34,12 @@ def grid(x: Tensor, columns: int | None = None, gap: int = 1, scale: int | None 
         top, left = gap + i // columns * (h + gap), gap + i % columns * (w + gap)
         sheet[top : top + h, left : left + w] = tile
     return Image.fromarray(sheet)
+
+
+def even(n: int, wanted: float) -> int:
+    """How many columns, about as many as wanted, leave the last row as full as can be."""
+    most = round(wanted)
+    return min(range(max(1, most - 1), most + 2), key=lambda c: (-n % c, abs(c - wanted)))
 
 
 def shown(x: Tensor) -> np.ndarray:
@@ -130,6 +136,7 @@ def picture(x: Tensor, field: Field, reference: Tensor | None = None) -> Image.I
     """
     if field.kind == "image":
         return grid(x)
-    if isinstance(field.codec, Columns) and field.shape == (2,) and len({c.std for c in field.codec.columns}) == 1:
+    columns = field.codec.columns if isinstance(field.codec, Columns) and not field.codec.table else ()
+    if len(columns) == 2 and columns[0].std == columns[1].std:
         return scatter(field.decode(x), None if reference is None else field.decode(reference))
     return scatter(x, reference)
