@@ -9,4 +9,6 @@ for game in ("gan", "wgan_gp"):
     cards[game] = {card.name: card for card in run.evaluate(repeats=3)}
 
 for name, card in cards["gan"].items():
-    print(f"{name:22} gan {card.value:8.4f}   wgan_gp {cards['wgan_gp'][name].value:8.4f}   real data {card.floor:8.4f}")
+    print(
+        f"{name:22} gan {card.value:8.4f}   wgan_gp {cards['wgan_gp'][name].value:8.4f}   real data {card.floor:8.4f}"
+    )

@@ -43,10 +43,9 @@ def load(folder: Path, name: str) -> list[dict[str, Any]]:
 def summary(rows: list[dict[str, Any]]) -> str:
     """How many hold, and which do not."""
     bad = [f"`{row['game']}`, {row['name']}: {verdict(row)}" for row in rows if verdict(row) != "holds"]
-    count = f"{len(rows)} claims of {len({row['game'] for row in rows})} games; {len(rows) - len(bad)} hold"
-    return count + (
-        " and their ablations miss.\n" if not bad else ":\n\n" + "\n".join(f"- {line}" for line in bad) + "\n"
-    )
+    count = f"{len(rows)} claims of {len({row['game'] for row in rows})} games. {len(rows) - len(bad)} hold"
+    head = f"{count} and their ablations miss{'; not so:' if bad else '.'}"
+    return "\n".join([head, "", *(f"- {line}" for line in bad), *[""] * bool(bad)])
 
 
 def claims_of(game: str, rows: list[dict[str, Any]]) -> str:

@@ -99,14 +99,12 @@ def train(argv: list[str]) -> int:
     if word == "auto":
         from .training import auto
 
-        preset, settings = auto(data)
-        options, _ = parse(argv, kind, kind(**preset), Settings(**settings))
+        _, settings = auto(data)
+        options, _ = parse(argv, kind, None, Settings(**settings))
         preset, _ = auto(data, options.settings)
         options, _ = parse(argv, kind, kind(**preset), Settings(**settings))
-        print(
-            f"zerosum: auto plays r3gan with {', '.join(f'{k} {v}' for k, v in (preset | settings).items())}",
-            file=sys.stderr,
-        )
+        chosen = {k: getattr(options.game, k) for k in preset} | {k: getattr(options.settings, k) for k in settings}
+        print(f"zerosum: auto plays r3gan with {', '.join(f'{k} {v}' for k, v in chosen.items())}", file=sys.stderr)
     if options.dry_run:
         return dry_run(options.game, data, options.settings)
     from .training import play

@@ -254,9 +254,9 @@ def create(root: Path, label: str, config: dict[str, Any], game: type[Game] | No
         return Run(path, game)
 
 
-def find(name: str | Path, root: Path | str = "runs", game: str | type[Game] | None = None) -> Run:
+def find(name: str | int | Path, root: Path | str = "runs", game: str | type[Game] | None = None) -> Run:
     """A run by its folder, by its name or number below `root`, or "latest"; of a folder of runs, the newest in it."""
-    path, root = Path(name), Path(root)
+    path, root = Path(str(name)), Path(root)
     for folder in (path, root / path):
         if (folder / CONFIG).is_file():
             return Run(folder, game)

@@ -136,7 +136,8 @@ def comments(kind: type[Game]) -> dict[str, str]:
         lines = source.splitlines()
         for node in ast.parse(source).body[0].body:  # type: ignore[attr-defined]
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                found[node.target.id] = lines[(node.end_lineno or node.lineno) - 1].partition("  # ")[2]
+                own = lines[node.lineno - 1 : node.end_lineno]
+                found[node.target.id] = next((line.partition("  # ")[2] for line in own if "  # " in line), "")
     return found
 
 

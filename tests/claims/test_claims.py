@@ -173,7 +173,7 @@ def test_the_page_shows_what_fails(tmp_path: Path):
             for c in (claim(11.0), claim(12.0), claim(0.0))]  # fmt: skip
     (tmp_path / "gan.json").write_text(json.dumps(rows))
     text = page(tmp_path)
-    assert "3 claims of 1 games; 1 hold" in text
+    assert "3 claims of 1 games. 1 hold and their ablations miss; not so:" in text
     assert "| fake | ≥ 11 | 11 (10, 11, 12) | 1 (0, 1, 2) | 1 | holds |" in text
     assert "| fake | ≥ 12 | 11 (10, 11, 12) | 1 (0, 1, 2) | 1 | DOES NOT HOLD |" in text
     assert "| holds, but so does its ablation |" in text

@@ -70,7 +70,7 @@ def power_until(line: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # files that were open in the crash
 def test_a_crash_at_any_line_of_saving_leaves_a_loadable_newest(tmp_path, monkeypatch):
-    crashes, seen = 0, set()
+    crashes, seen, folder = 0, set(), tmp_path
     for line in itertools.count():
         folder = tmp_path / str(line)
         save(folder, 1)

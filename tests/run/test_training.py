@@ -4,6 +4,7 @@ import json
 import sys
 import types
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -23,7 +24,8 @@ from .conftest import TINY, checkpoint_bytes
 
 
 def tiny(game="gan", data="ring8:100", **options):
-    return zs.train(game, data, **{**TINY, "width": 8, "z_dim": 2, **options})
+    small = {"width": 8, "z_dim": 2} if isinstance(game, str) else {}
+    return zs.train(game, data, **{**TINY, **small, **options})
 
 
 def test_a_run_holds_what_it_says(points_run):
@@ -34,7 +36,7 @@ def test_a_run_holds_what_it_says(points_run):
     assert [row["examples"] for row in rows] == [8, 16, 24, 32]
     assert set(rows[0]) == {"round", "examples", "seconds", "D/real", "D/fake", "G/generate"}
     assert [row["round"] for row in rows if "score" in row] == [2, 4]
-    assert all(a["seconds"] <= b["seconds"] for a, b in zip(rows, rows[1:], strict=False))
+    assert all(a["seconds"] <= b["seconds"] for a, b in pairwise(rows))
     assert sorted(p.name for p in run.samples.iterdir()) == ["000000.png", "000002.png", "000004.png", "reals.png"]
     assert checkpoints.numbers(run.checkpoints) == [2, 4]
     assert run.rounds == 4
@@ -120,8 +122,7 @@ def test_best_points_to_the_least_score_and_is_kept(tmp_path, monkeypatch):
 class Explodes(Game):
     """One player, which is good until its third round."""
 
-    terms: bool = True  # False: its weight breaks, its term does not
-    sleep: float = 0.0
+    terms: bool = True  # False: its weights break, its term does not
 
     def build(self, spec):
         self.G = mlp(2, 2)
@@ -149,20 +150,21 @@ class Explodes(Game):
 @pytest.mark.parametrize("terms", [True, False])
 def test_what_is_not_finite_stops_it_and_keeps_the_last_good_checkpoint(tmp_path, terms):
     with pytest.raises(NonFinite, match=r"by round 3 .*The last good checkpoint is of round 2"):
-        tiny(Explodes(terms=terms), rounds=5, save_every=1, log_every=1, out=tmp_path, width=None, z_dim=None)
+        tiny(Explodes(terms=terms), rounds=5, save_every=1, out=tmp_path)
     run = zs.load(tmp_path / "00000-test_training-ring8-100", game=Explodes)
     assert checkpoints.numbers(run.checkpoints) == [1, 2]
     assert np.isfinite(run.sample(4)).all()
 
 
 def test_auto_fits_its_choices_to_the_data(points_run):
-    for source, kind in (("ring8:100", "vector"), ("digits", "image")):
+    shares = []
+    for source in ("ring8:100", "digits"):
         data = zs.data(source)
         preset, settings = training.auto(data)
-        assert data.spec.x.kind == kind
-        assert Settings(**settings).rounds > 0
-        variance = data.all("x").flatten(1).var(0).sum()
-        assert preset["gamma"][0] == pytest.approx(0.01 * float(variance), rel=0.1)
+        assert preset["decay"] == settings["rounds"] * settings["batch"]
+        assert training.auto(data, Settings(rounds=10, batch=4))[0]["decay"] == 40
+        shares.append(preset["gamma"][0] / float(data.all("x").flatten(1).var(0).sum()))
+    assert shares[0] == pytest.approx(shares[1], rel=0.1), "gamma is a share of the variance"
     run = tiny("auto", "ring8:100", rounds=1, width=8, z_dim=2, out=points_run.path / "auto")
     assert run.config["game"] == "r3gan"
     assert run.config["hyperparameters"]["width"] == 8, "what the user says counts for more than what auto says"
@@ -214,14 +216,12 @@ def test_bugs_in_a_game_of_ones_own_keep_their_trace(tmp_path):
     assert not isinstance(caught.value, InputError)
 
 
-def test_a_game_that_was_never_in_a_file_trains_samples_and_resumes(tmp_path):
+def test_a_game_that_was_never_in_a_file_trains_samples_and_resumes(tmp_path, monkeypatch):
     """As in a notebook."""
-    cell = types.ModuleType("__cell__")
-    sys.modules["__cell__"] = cell
-    source = "import zerosum as zs\nfrom docs_lsgan import LSGAN\nclass Mine(LSGAN):\n    pass\n"
-    sys.modules["docs_lsgan"] = sys.modules[zs.Game.__module__]
-    exec(source.replace("from docs_lsgan import LSGAN", "from zerosum.games.lsgan import LSGAN"), vars(cell))
-    run = tiny(cell.Mine(width=8, z_dim=2), rounds=2, out=tmp_path, width=None, z_dim=None)
+    cell = types.ModuleType("cell")
+    monkeypatch.setitem(sys.modules, "cell", cell)
+    exec("from zerosum.games.lsgan import LSGAN\nclass Mine(LSGAN):\n    pass\n", vars(cell))
+    run = tiny(cell.Mine(width=8, z_dim=2), rounds=2, out=tmp_path)
     assert run.config["game"] == "Mine"
     assert run.sample(3).shape == (3, 2)
     with pytest.raises(InputError, match=r"plays Mine, a game that was never in a file.*game=Mine"):
@@ -246,7 +246,9 @@ def test_a_full_disk_says_where_and_what_is_left(tmp_path, monkeypatch):
         return real(folder, number, *content)
 
     monkeypatch.setattr(checkpoints, "save", full)
-    with pytest.raises(OSError, match=r"x: No space left on device \([\d,]+ MB are free.*good checkpoint is of round 2"):
+    with pytest.raises(
+        OSError, match=r"x: No space left on device \([\d,]+ MB are free.*good checkpoint is of round 2"
+    ):
         tiny(out=tmp_path)
 
 

@@ -13,7 +13,7 @@ CLAIMS = [
     Claim(
         "class",
         "A D that must also name the class, and a G that helps it to, give samples of the class asked for (Sec. 4).",
-        "share of 2000 8x8 digits that a classifier trained on real ones reads as the class asked for",
+        "share of 2000 8x8 digits that a classifier of real ones reads as the class asked for, after 4000 rounds",
         0.85,
         "higher",
         "lam = 0: nobody pays for the class",

@@ -5,18 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..data import Data, open
-from ..game import Move
 from ..games.dcgan import DCGAN
 from ..metrics import frechet_distance, of_data, precision_recall
 from . import Claim
 from ._rigs import play
-
-
-class Still(DCGAN):
-    """Nobody moves."""
-
-    def moves(self) -> list[Move]:
-        return []
 
 
 def normalised(seed: int, idea: bool) -> dict[str, float]:
@@ -30,10 +22,14 @@ def normalised(seed: int, idea: bool) -> dict[str, float]:
 
 def features(seed: int, idea: bool) -> dict[str, float]:
     data = open("fashion-mnist", limit=10_000)
-    engine = play(DCGAN(width=32) if idea else Still(width=32), data, 470 if idea else 0, seed)
-    learnt = probe(data, lambda x: pooled(engine.game.D, x))
+    engine = play(DCGAN(width=32), data, 0, seed)
+    before = probe(data, lambda x: pooled(engine.game.D, x))
+    if idea:
+        engine.game.train()
+        engine.play(940)
+    after = probe(data, lambda x: pooled(engine.game.D, x))
     pixels = probe(data, lambda x: x.flatten(1))
-    return {"difference": 100 * (learnt - pixels), "features": 100 * learnt, "pixels": 100 * pixels}
+    return {"difference": 100 * (after - before), "trained, %": 100 * after, "pixels, %": 100 * pixels}
 
 
 @torch.no_grad()
@@ -64,7 +60,7 @@ CLAIMS = [
         "batch norm",
         "Batch norm is critical: without it deep generators do not begin to learn, or collapse to one point (Sec. 3).",
         "Frechet distance in a classifier's features of 2000 fakes to 2000 held-out MNIST digits, after 800 rounds",
-        50.0,
+        12.0,
         "lower",
         "no batch norm in G or D",
         normalised,
@@ -72,11 +68,12 @@ CLAIMS = [
     ),
     Claim(
         "features",
-        "D's features serve to classify: they beat the pixels, and they are learnt (Sec. 5).",
-        "accuracy of a linear SVM on D's features less that on pixels, points of per cent, 200 labels of Fashion-MNIST",
-        1.0,
+        "D learns features that serve to classify (Sec. 5).",
+        "accuracy of a linear SVM on D's convolutions after 940 rounds less that on the same D as initialised, points "
+        "of per cent; 200 labels of Fashion-MNIST",
+        3.0,
         "higher",
-        "D is as initialised",
+        "no rounds are played",
         features,
         data=("fashion-mnist",),
     ),

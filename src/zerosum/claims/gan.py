@@ -1,10 +1,13 @@
 """What Goodfellow et al. 2014 claim."""
 
+import time
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from ..data import open
-from ..game import Move, Player
+from ..game import EMA, Move, Player
 from ..games.gan import GAN
 from ..metrics import parzen_log_likelihood
 from ..optim import SGD
@@ -63,12 +66,29 @@ def late(seed: int, idea: bool) -> float:
     return digits_likelihood(play(Late(saturating=not idea), digits(), 4500, seed, batch=100), seed).mean
 
 
+class Averaged(GAN):
+    """Samples come from an average of G over the last third of the rounds, about. The paper has none; it stopped where
+    the validation figure was best."""
+
+    def players(self) -> dict[str, Player]:
+        players = super().players()
+        return {**players, "G": replace(players["G"], ema=EMA(1e9, rampup=0.3))}
+
+
+class AveragedStillD(StillD, Averaged):
+    """The average of a G whose D never moves."""
+
+
 def mnist(seed: int, idea: bool) -> dict[str, float]:
     data = open("mnist")
-    engine = play(GAN() if idea else StillD(), data, 6000, seed, batch=100)
-    validation, test = (unit(d.all(limit=n)) for d, n in ((data, 1000), (data.held_out, 10_000)))
+    pictures = data.spec.x.decode(data.all())
+    game = (Averaged if idea else AveragedStillD)(width=512, dropout=0.0)
+    began = time.perf_counter()
+    engine = play(game, open(pictures[:50_000], holdout=0.0), 5000, seed, batch=100)
+    seconds = time.perf_counter() - began
+    validation, test = unit(data.all()[50_000:51_000]), unit(data.held_out.all())
     found = parzen_log_likelihood(unit(engine.sample(10_000, seed)), validation, test)
-    return {"nats": found.mean, "error": found.error, "sigma": found.sigma}
+    return {"nats": found.mean, "error": found.error, "sigma": found.sigma, "seconds of training": seconds}
 
 
 CLAIMS = [
@@ -99,5 +119,17 @@ CLAIMS = [
         "higher",
         "G descends log(1 - D)",
         late,
+    ),
+    Claim(
+        "MNIST",
+        "Its samples are at least as likely as those of the other models of its day (Table 1).",
+        "Parzen-window log-likelihood of MNIST's 10,000 test digits in [0, 1] under 10,000 samples, nats; 1000 digits "
+        "that are not trained on choose the width",
+        225.0,
+        "higher",
+        "D never moves",
+        mnist,
+        data=("mnist",),
+        beside="the paper's table: adversarial nets 225 ± 2, deep GSN 214 ± 1.1, DBN 138 ± 2, stacked CAE 121 ± 1.6",
     ),
 ]

@@ -4,10 +4,9 @@ import torch
 from torch import nn
 
 from ..games.sngan import SNGAN
-from ..metrics import precision_recall
 from ..penalties import value_and_gradient
 from . import Claim
-from ._rigs import Drawn, digits, digits_likelihood, play
+from ._rigs import Drawn, digits, play
 
 
 def trained(seed: int, idea: bool, rounds: int):
@@ -31,14 +30,6 @@ def largest(seed: int, idea: bool) -> float:
     return max(float(torch.linalg.matrix_norm(m.weight, 2)) for m in layers)
 
 
-def rates(seed: int, idea: bool) -> dict[str, float]:
-    game = SNGAN(width=32, normalise=idea, lr=2e-3, betas=(0.9, 0.999), n_dis=1)
-    engine = play(game, digits(), 3000, seed)
-    real, fake = digits().held_out.take(503).x.flatten(1), engine.sample(503, seed).flatten(1)
-    precision, recall = precision_recall(real, fake)
-    return {"nats": digits_likelihood(engine, seed).mean, "precision": precision, "recall": recall}
-
-
 CLAIMS = [
     Claim(
         "slope",
@@ -57,14 +48,5 @@ CLAIMS = [
         "lower",
         "normalise = False",
         largest,
-    ),
-    Claim(
-        "learning rates",
-        "It learns at learning rates and momenta at which others fail (Sec. 4.1, Fig. 1).",
-        "Parzen-window log-likelihood of held-out 8x8 digits, nats, by Adam(2e-3, 0.9, 0.999), one move of D a round",
-        0.0,
-        "higher",
-        "normalise = False",
-        rates,
     ),
 ]

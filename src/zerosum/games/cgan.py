@@ -21,9 +21,7 @@ class CGAN(Game):
     needs = {"x": ("image", "vector"), "y": ("label",)}
 
     z_dim: int = 100
-    width: int | None = (
-        None  # of G's joint layer; None: 1200 at MNIST's size as in the paper, fewer below, at least 128
-    )
+    width: int | None = None  # of G's joint layer; None: by the size of x, 1200 at MNIST's as in the paper
     dropout: float = 0.5
     lr: float = 5e-4
     condition_d: bool = True  # False: D never sees y, the ablation

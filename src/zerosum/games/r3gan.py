@@ -27,9 +27,7 @@ class R3GAN(Game):
     z_dim: int = 64
     width: int = 64  # channels up to 32x32, half of them at every doubling after; the paper's networks have 768
     blocks: int = 2  # residual blocks a stage
-    networks: Literal["residual", "dcgan"] = (
-        "residual"  # dcgan: not the paper's, but they learn sooner and in less time
-    )
+    networks: Literal["residual", "dcgan"] = "residual"  # dcgan: not the paper's, but sooner learnt
     gamma: tuple[float, float] = (0.5, 0.05)  # grows with the number and the variance of the pixels; `auto` measures it
     lr: tuple[float, float] = (2e-4, 5e-5)
     beta2: tuple[float, float] = (0.9, 0.99)
