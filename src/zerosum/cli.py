@@ -97,11 +97,11 @@ def train(argv: list[str]) -> int:
     options.settings.check()
     data = open_data(options.source, options.data)
     if word == "auto":
-        from .training import auto
+        from .training import auto, auto_settings
 
-        _, settings = auto(data)
+        settings = auto_settings(data)
         options, _ = parse(argv, kind, None, Settings(**settings))
-        preset, _ = auto(data, options.settings)
+        preset = auto(data, options.settings)
         options, _ = parse(argv, kind, kind(**preset), Settings(**settings))
         chosen = {k: getattr(options.game, k) for k in preset} | {k: getattr(options.settings, k) for k in settings}
         print(f"zerosum: auto plays r3gan with {', '.join(f'{k} {v}' for k, v in chosen.items())}", file=sys.stderr)

@@ -37,6 +37,19 @@ class Uniform(Prior):
         return torch.rand(n, *self.shape, device=self.here.device) * (self.high - self.low) + self.low
 
 
+class Labels(Prior):
+    """Integers `[n]`, each as often as its share."""
+
+    shares: Tensor
+
+    def __init__(self, shares: tuple[float, ...]):
+        super().__init__()
+        self.register_buffer("shares", torch.tensor(shares), persistent=False)
+
+    def forward(self, n: int) -> Tensor:
+        return torch.multinomial(self.shares, n, replacement=True)
+
+
 class Categorical(Prior):
     """One-hot, all `k` classes alike, `[n, k]`."""
 

@@ -10,6 +10,7 @@ runs/00003-dcgan-digits/
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import inspect
 import json
@@ -187,7 +188,9 @@ class Run:
 
         `progress(what, share)` is told what is being done, and the share that is done.
         """
-        self.load()  # before the data is looked at, which may take long
+        if not os.access(self.path, os.W_OK):  # said before the work, not after it
+            raise PermissionError(errno.EACCES, "cannot be written to", str(self.path))
+        self.load()
         cards = evaluate(self.draw, self.data(), n=n, repeats=repeats, seed=seed, progress=progress)
         (self.path / "metrics.json").write_text(json.dumps({"round": self.rounds, "cards": to_json(cards)}, indent=1))
         return cards

@@ -101,7 +101,7 @@ class Columns:
             return as_type(np.stack(out, 1), self.dtype)
         rows = np.empty(len(values), dtype=[(c.name, v.dtype) for c, v in zip(self.columns, out, strict=True)])
         for c, v in zip(self.columns, out, strict=True):
-            rows[c.name] = v
+            rows[c.name] = v if c.categories else self._within(c, v)
         return rows
 
     @staticmethod
@@ -114,12 +114,18 @@ class Columns:
         v = v.round(column.decimals)
         return v.astype(np.int64) if column.decimals == 0 else v
 
+    @staticmethod
+    def _within(column: Column, values: np.ndarray) -> np.ndarray:
+        """Numbers of a named table stay in the range of the training data: no age below zero."""
+        return values if column.low is None or column.high is None else values.clip(column.low, column.high)
+
 
 @dataclass(frozen=True)
 class Classes:
-    """Names of the classes that an integer label counts."""
+    """Names of the classes that an integer label counts, and how often each is in the training data."""
 
     names: tuple[str, ...]
+    shares: tuple[float, ...] = ()  # of each class; empty: all alike
 
     def decode(self, y: Tensor) -> np.ndarray:
         return np.array(self.names, dtype=object)[y.detach().cpu().numpy()]
@@ -150,6 +156,12 @@ class Field:
     @property
     def classes(self) -> tuple[str, ...]:
         return self.codec.names if isinstance(self.codec, Classes) else ()
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """How often each class is in the training data."""
+        n = len(self.classes)
+        return (isinstance(self.codec, Classes) and self.codec.shares) or (1 / max(n, 1),) * n
 
     @property
     def categorical(self) -> tuple[slice, ...]:
@@ -213,7 +225,7 @@ def _field(v: dict[str, Any]) -> Field:
     if "pixels" in v:
         codec = Pixels(**v["pixels"])
     elif "classes" in v:
-        codec = Classes(tuple(v["classes"]["names"]))
+        codec = Classes(tuple(v["classes"]["names"]), tuple(v["classes"]["shares"]))
     else:
         c = v["columns"]
         columns = tuple(Column(**{**column, "categories": tuple(column["categories"])}) for column in c["columns"])

@@ -27,7 +27,6 @@ from .display import Display
 from .engine import Engine, NonFinite
 from .errors import InputError, nearest
 from .game import Game
-from .games.r3gan import R3GAN
 from .metrics.transport import sliced_wasserstein
 from .runs import Run
 from .settings import DataOptions, Settings, names
@@ -51,8 +50,8 @@ def train(game: str | Game, data: Any, /, settings: Settings | None = None, **op
     `game` is a name ("dcgan"), "auto", a Python file of yours, or a Game. `data` is whatever `zerosum.data` takes, or
     what it gave. `options` are fields of Settings, of DataOptions, and hyperparameters of the game, by their names.
     """
-    settings = settings or Settings()
     theirs = {k: options.pop(k) for k in list(options) if k in names(Settings)}
+    settings = replace(settings or Settings(), **theirs)
     opening = {k: options.pop(k) for k in list(options) if k in names(DataOptions)}
     if not isinstance(data, Data):
         data = open_data(data, **opening)
@@ -64,37 +63,39 @@ def train(game: str | Game, data: Any, /, settings: Settings | None = None, **op
                 f"{', '.join(options)}: the game is made already; give these to {type(game).__name__}(...)"
             )
     else:
-        preset, chosen_settings = auto(data) if game == "auto" else ({}, {})
-        settings = replace(settings, **chosen_settings)
+        kind, preset = games.find("r3gan" if game == "auto" else game), {}
         if game == "auto":
-            preset, _ = auto(data, replace(settings, **theirs))
-        kind = R3GAN if game == "auto" else games.find(game)
+            settings = replace(settings, **auto_settings(data) | theirs)
+            preset = auto(data, settings)
         for name in options:
             if name not in names(kind):
                 known = [*names(kind), *names(Settings), *names(DataOptions)]
                 raise InputError(f"no option {name!r}{nearest(name, known)}")
         game = kind(**{**preset, **options})
-    return play(game, data, replace(settings, **theirs))
+    return play(game, data, settings)
 
 
-def auto(data: Data, settings: Settings | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Hyperparameters of R3GAN, and settings, that suit this data; for `settings` of the user's, if given.
+def auto_settings(data: Data) -> dict[str, Any]:
+    """Settings that suit this data."""
+    return {"rounds": 10_000, "batch": 64 if data.spec.x.kind == "image" else 256}
+
+
+def auto(data: Data, settings: Settings) -> dict[str, Any]:
+    """Hyperparameters of R3GAN that suit this data and a run of these settings.
 
     gamma is a share of the data's total variance, so it means the same slope of D whatever the units and the number of
     pixels. Pictures get DCGAN's networks, which two cores train in minutes. Rates and gamma anneal over the whole run.
     """
-    field = data.spec.x
     gamma = float(f"{0.1 * float(data.take(1000).x.flatten(1).var(0).sum()):.2g}")
-    image = field.kind == "image"
-    chosen = {"rounds": 10_000, "batch": 64 if image else 256}
-    rounds, batch = (settings.rounds, settings.batch) if settings else chosen.values()
     game = {
         "gamma": (gamma, round(gamma / 10, 6)),
         "lr": (1e-3, 1e-4),
-        "decay": float(rounds * batch),
-        "half_life": 100.0 * batch,
+        "decay": float(settings.rounds * settings.batch),
+        "half_life": 100.0 * settings.batch,
     }
-    return game | ({"networks": "dcgan"} if image else {}), chosen
+    if data.spec.x.kind == "image":
+        game |= {"networks": "dcgan", "width": 64 if data.spec.x.size <= 16 * 16 else 32}
+    return game
 
 
 def play(game: Game, data: Data, settings: Settings) -> Run:

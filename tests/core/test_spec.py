@@ -10,6 +10,7 @@ import torch
 
 from tests.core.toy import LABEL, POINTS, TABLE, picture
 from zerosum.game import Batch
+from zerosum.priors import Labels
 from zerosum.spec import Column, Columns, Field, Pixels, Spec
 
 
@@ -119,3 +120,23 @@ def test_a_batch_is_split_into_consecutive_parts():
     assert batch.n == 7
     assert [p.x.tolist() for p in parts] == [[0, 1, 2], [3, 4, 5], [6]]
     assert [p.y.tolist() for p in parts] == [[0, 10, 20], [30, 40, 50], [60]]
+
+
+def test_a_named_table_stays_in_its_range_and_a_bare_array_does_not():
+    column = Column("age", mean=40.0, std=10.0, low=17.0, high=90.0, decimals=0)
+    x = torch.tensor([[-5.0], [0.0], [9.0]])
+    assert Columns((column,), table=True).decode(x)["age"].tolist() == [17, 40, 90]
+    assert Columns((column,), "int64").decode(x)[:, 0].tolist() == [-10, 40, 130]
+
+
+def test_classes_know_how_often_each_is_trained_on():
+    import zerosum as zs
+
+    y = torch.tensor([0] * 30 + [1] * 10)
+    data = zs.data({"x": torch.randn(40, 2), "y": y}, holdout=0.0)
+    assert data.spec.y.shares == pytest.approx((0.75, 0.25))
+    again = Spec.from_json(data.spec.to_json())
+    assert again == data.spec
+    assert data.held_out.spec == data.spec
+    drawn = Labels(data.spec.y.shares)(4000).double()
+    assert float(drawn.mean()) == pytest.approx(0.25, abs=0.03)

@@ -160,9 +160,10 @@ def test_auto_fits_its_choices_to_the_data(points_run):
     shares = []
     for source in ("ring8:100", "digits"):
         data = zs.data(source)
-        preset, settings = training.auto(data)
-        assert preset["decay"] == settings["rounds"] * settings["batch"]
-        assert training.auto(data, Settings(rounds=10, batch=4))[0]["decay"] == 40
+        settings = Settings(**training.auto_settings(data))
+        preset = training.auto(data, settings)
+        assert preset["decay"] == settings.rounds * settings.batch
+        assert training.auto(data, Settings(rounds=10, batch=4))["decay"] == 40
         shares.append(preset["gamma"][0] / float(data.all("x").flatten(1).var(0).sum()))
     assert shares[0] == pytest.approx(shares[1], rel=0.1), "gamma is a share of the variance"
     run = tiny("auto", "ring8:100", rounds=1, width=8, z_dim=2, out=points_run.path / "auto")

@@ -47,7 +47,7 @@ def wgan_gp(game: Game, data: Data, batch: int) -> Iterator[None]:
     G, D, prior = game.G, game.D, game.prior
     opt_d = torch.optim.Adam(D.parameters(), lr=1e-4, betas=(0.0, 0.9))
     opt_g = torch.optim.Adam(G.parameters(), lr=1e-4, betas=(0.0, 0.9))
-    reals, log = forever(data, batch), []
+    reals, log, loss_d = forever(data, batch), [], torch.zeros(())
     while True:
         for _ in range(5):
             x = next(reals)

@@ -20,5 +20,7 @@ CLAIMS = [
         "D does not see y",
         conditioned,
         seeds=(3, 4, 5),
+        beside="a first experiment of 4000 rounds, on seeds 0, 1, 2, read 0.80, 0.85, 0.78: so this one, on new seeds, "
+        "is longer",
     )
 ]

@@ -21,7 +21,7 @@ def slope(seed: int, idea: bool) -> float:
     fakes = engine.sample(len(images), seed)
     between = images.lerp(fakes, torch.rand(len(images), 1))
     gradients = value_and_gradient(engine.game.D.eval(), torch.cat([images, fakes, between]))[1]
-    return float(gradients.norm(dim=1).max())
+    return float(gradients.detach().norm(dim=1).max())
 
 
 def largest(seed: int, idea: bool) -> float:

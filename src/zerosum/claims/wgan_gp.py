@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from ..data import open
-from ..game import Move
+from ..game import Move, Player
 from ..games.wgan_gp import WGANGP
+from ..optim import Adam
 from ..penalties import value_and_gradient
 from . import Claim
 from ._rigs import Drawn, modes, play
@@ -48,11 +49,21 @@ def gap(seed: int, idea: bool) -> dict[str, float]:
     return {"error": abs(found / 2 - 1), "gap": found}
 
 
+class Toy(WGANGP):
+    """With the momentum of the authors' program for points: without it points are learnt far more slowly."""
+
+    def players(self) -> dict[str, Player]:
+        adam = Adam(self.lr, betas=(0.5, 0.9))
+        return {"D": Player(self.D, adam), "G": Player(self.G, adam)}
+
+
 def coverage(seed: int, idea: bool) -> dict[str, float]:
-    game = WGANGP(width=32, z_dim=2, lr=3e-4, lam=10.0 if idea else 0.0)
-    found = modes(play(game, open("ring8"), 3000, seed, batch=128), seed)
+    game = Toy(width=32, z_dim=2, lr=3e-4, lam=10.0 if idea else 0.0)
+    found = modes(play(game, open("ring8"), 4000, seed, batch=128), seed)
     return {"modes": found.covered, "quality": found.quality}
 
+
+FIRST = "at first, with Adam(3e-4, 0, 0.9), seeds 0 and 1 covered 0 and 1 modes; this is on new seeds"
 
 CLAIMS = [
     Claim(
@@ -75,11 +86,13 @@ CLAIMS = [
     ),
     Claim(
         "coverage",
-        "It learns mixtures of Gaussians whole (Sec. 3.1, Fig. 1).",
-        "modes of ring8 covered, of 8, after 3000 rounds",
+        "On a mixture of Gaussians it comes to all modes (the paper shows critics of such mixtures only, Fig. 1).",
+        "modes of ring8 covered, of 8, after 4000 rounds of Adam(3e-4, 0.5, 0.9)",
         8.0,
         "higher",
         "no penalty: lam = 0",
         coverage,
+        seeds=(3, 4, 5),
+        beside=FIRST,
     ),
 ]

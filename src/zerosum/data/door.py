@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError, nearest
+from ..spec import Classes
 from .arrays import Data, Group
 from .fields import Options, groups_of
 from .named import NAMES, named
@@ -68,7 +70,26 @@ def open(
         notes = [*notes, "nothing is held out: metrics compare with the training data"]
     kept = {k: v for k, v in given.items() if v != DEFAULTS[k]}
     reopen = where if isinstance(where, str) else str(where) if isinstance(where, Path) else "memory"
+    train, held = with_shares(train, held)
     return Data(name, tuple(train), reopen, kept, flip, notes, tuple(held) or None)
+
+
+def with_shares(train: list[Group], held: list[Group]) -> tuple[list[Group], list[Group]]:
+    """The same groups, whose labels know how often each class is trained on."""
+    counted = {}
+    for group in train:
+        for name, array in group.arrays.items():
+            if isinstance(array.field.codec, Classes):
+                labels = group.read(np.arange(len(group)))[name]
+                shares = torch.bincount(labels.long(), minlength=len(array.field.classes)).double() / len(labels)
+                codec = replace(array.field.codec, shares=tuple(shares.tolist()))
+                counted[name] = replace(array.field, codec=codec)
+
+    def told(group: Group) -> Group:
+        arrays = {k: replace(a, field=counted[k]) if k in counted else a for k, a in group.arrays.items()}
+        return replace(group, arrays=arrays)
+
+    return [told(g) for g in train], [told(g) for g in held]
 
 
 DEFAULTS: dict[str, Any] = dict(open.__kwdefaults__ or {})

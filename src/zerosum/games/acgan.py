@@ -8,7 +8,7 @@ from ..game import Game, Move, Player
 from ..losses import fake, real
 from ..nets import discriminator, generator
 from ..optim import Adam
-from ..priors import Normal
+from ..priors import Labels, Normal
 from ..spec import Spec
 
 
@@ -26,7 +26,7 @@ class ACGAN(Game):
     lr: float = 2e-4
 
     def build(self, spec: Spec) -> None:
-        self.prior, self.classes = Normal(self.z_dim), len(spec.y.classes)
+        self.prior, self.labels, self.classes = Normal(self.z_dim), Labels(spec.y.shares), len(spec.y.classes)
         self.G = generator(self.z_dim + self.classes, spec.x, self.width)
         self.D = discriminator(spec.x, self.width, norm=True)
         self.C = nn.Linear(self.D.head.in_features, self.classes)  # the class, by D's features
@@ -38,9 +38,9 @@ class ACGAN(Game):
         return [Move("D", self.discriminate), Move("G", self.generate)]
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
-        """`[n, *spec.x.shape]` of the classes `y` `[n]`, or of classes drawn alike."""
-        y = torch.randint(self.classes, (n,), device=self.device) if y is None else y
-        return self.G(torch.cat([self.prior(n), F.one_hot(y, self.classes).float()], 1))
+        """`[n, *spec.x.shape]` of the classes `y` `[n]`, or of classes as often as in the data."""
+        classes = self.labels(n) if y is None else y
+        return self.G(torch.cat([self.prior(n), F.one_hot(classes, self.classes).float()], 1))
 
     def classify(self, x: Tensor) -> Tensor:
         """P(y | x), `[n, classes]`."""

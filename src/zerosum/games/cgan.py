@@ -8,7 +8,7 @@ from ..game import Game, Move, Player
 from ..losses import fake, real
 from ..nets import Maxout, output
 from ..optim import Adam
-from ..priors import Uniform
+from ..priors import Labels, Uniform
 from ..spec import Field, Spec
 
 
@@ -27,7 +27,7 @@ class CGAN(Game):
     condition_d: bool = True  # False: D never sees y, the ablation
 
     def build(self, spec: Spec) -> None:
-        self.prior, self.classes = Uniform(self.z_dim), len(spec.y.classes)
+        self.prior, self.labels, self.classes = Uniform(self.z_dim), Labels(spec.y.shares), len(spec.y.classes)
         width = self.width or min(1200, max(128, 2 * spec.x.size))
         self.G = ConditionalGenerator(self.z_dim, self.classes, spec.x, width)
         self.D = ConditionalDiscriminator(spec.x, self.classes, max(64, width // 5), self.dropout)
@@ -39,9 +39,9 @@ class CGAN(Game):
         return [Move("D", self.discriminate), Move("G", self.generate)]
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
-        """`[n, *spec.x.shape]` of the classes `y` `[n]`, or of classes drawn alike."""
-        y = torch.randint(self.classes, (n,), device=self.device) if y is None else y
-        return self.G(self.prior(n), F.one_hot(y, self.classes).float())
+        """`[n, *spec.x.shape]` of the classes `y` `[n]`, or of classes as often as in the data."""
+        classes = self.labels(n) if y is None else y
+        return self.G(self.prior(n), F.one_hot(classes, self.classes).float())
 
     def judge(self, x: Tensor, y: Tensor) -> Tensor:
         return self.D(x, F.one_hot(y, self.classes).float() * self.condition_d)
