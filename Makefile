@@ -12,7 +12,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 .DEFAULT_GOAL := demo
 
 demo: .venv/.core
-	$(BIN)/zerosum train auto digits --rounds 2000
+	$(BIN)/zerosum train auto digits --rounds 2000 --evaluate
 	@echo "The report: $$(ls -td runs/*/ | head -n 1)report.html"
 
 test: .venv/.dev

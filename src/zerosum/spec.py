@@ -225,7 +225,7 @@ def _field(v: dict[str, Any]) -> Field:
     if "pixels" in v:
         codec = Pixels(**v["pixels"])
     elif "classes" in v:
-        codec = Classes(tuple(v["classes"]["names"]), tuple(v["classes"]["shares"]))
+        codec = Classes(tuple(v["classes"]["names"]), tuple(v["classes"].get("shares", ())))
     else:
         c = v["columns"]
         columns = tuple(Column(**{**column, "categories": tuple(column["categories"])}) for column in c["columns"])

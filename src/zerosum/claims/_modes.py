@@ -19,7 +19,7 @@ from ..games import find, names
 from . import RESULTS, _worker
 from ._rigs import modes, play
 
-SOURCES, SEEDS, ROUNDS, BATCH = ("ring8", "grid25"), (0, 1, 2), 3000, 128
+SOURCES, SEEDS, ROUNDS, BATCH = ("ring8", "grid25"), (0, 1, 2), 2000, 128
 RATE, ALIKE = 1e-3, {"width": 32, "z_dim": 2}  # hidden layers of 4 * 32 units
 
 
