@@ -44,11 +44,13 @@ def one(what: tuple[str, str, int]) -> dict[str, Any]:
     }
 
 
-def main(jobs: int) -> None:
-    """Play all of it, `jobs` at a time, and write the rows: one a game and set, values in the order of the seeds."""
+def main(asked: list[str]) -> None:
+    """Play these games, or all; write a row a game and set, values in the order of the seeds. Others' rows are kept."""
     from ..runs import versions
 
-    waiting = [(game, source, seed) for game in names() if takes_points(game) for source in SOURCES for seed in SEEDS]
+    jobs, path = os.cpu_count() or 1, RESULTS / "_modes.json"
+    games = [game for game in asked or names() if takes_points(game)]
+    waiting = [(game, source, seed) for game in games for source in SOURCES for seed in SEEDS]
     done = []
     with get_context("spawn").Pool(jobs, initializer=_worker) as pool:
         for found in pool.imap_unordered(one, waiting):
@@ -61,8 +63,9 @@ def main(jobs: int) -> None:
         of = len(open(source).spec.x.extra["modes"])
         setting = {"rounds": ROUNDS, "batch": BATCH, "options": options(game)}
         rows.append({"game": game, "data": source, "modes": of, **lists, **setting, "versions": versions()})
-    (RESULTS / "_modes.json").write_text(json.dumps(rows, indent=1) + "\n")
+    kept = [row for row in json.loads(path.read_text()) if row["game"] not in games] if path.exists() else []
+    path.write_text(json.dumps(sorted(kept + rows, key=lambda row: row["game"]), indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else os.cpu_count() or 1)
+    main(sys.argv[1:])

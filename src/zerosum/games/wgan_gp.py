@@ -13,17 +13,21 @@ class WGANGP(Game):
 
     z_dim: int = 128
     width: int = 64
-    lam: float = 10.0
+    lam: float | None = None  # None: 10 for pictures, Sec. 4; 0.1 for rows, as in the authors' program for points
     n_critic: int = 5
     lr: float = 1e-4
+    beta1: float | None = None  # None: 0 for pictures, Algorithm 1; 0.5 for rows, as there
 
     def build(self, spec: Spec) -> None:
+        image = spec.x.kind == "image"
+        self.weight = self.lam if self.lam is not None else 10.0 if image else 0.1
+        self.momentum = self.beta1 if self.beta1 is not None else 0.0 if image else 0.5
         self.prior = Normal(self.z_dim)
         self.G = generator(self.z_dim, spec.x, self.width)
         self.D = discriminator(spec.x, self.width)  # no batch norm in the critic, Sec. 4
 
     def players(self) -> dict[str, Player]:
-        adam = Adam(self.lr, betas=(0.0, 0.9))
+        adam = Adam(self.lr, betas=(self.momentum, 0.9))
         return {"D": Player(self.D, adam), "G": Player(self.G, adam)}
 
     def moves(self) -> list[Move]:
@@ -32,7 +36,7 @@ class WGANGP(Game):
     def criticize(self, batch):
         """E D(G(z)) - E D(x) + lam E(|grad D(x^)| - 1)^2"""
         x, y = batch.x, self.sample(batch.n)
-        return {"gap": self.D(y).mean() - self.D(x).mean(), "penalty": self.lam * gradient_penalty(self.D, x, y)}
+        return {"gap": self.D(y).mean() - self.D(x).mean(), "penalty": self.weight * gradient_penalty(self.D, x, y)}
 
     def generate(self, batch):
         """-E D(G(z))"""
