@@ -16,6 +16,7 @@ import pkgutil
 import signal
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -208,11 +209,18 @@ def verdict(row: Row) -> str:
 
 
 def _worker() -> None:
-    """One thread; Ctrl-C is the parent's to handle."""
+    """One thread; Ctrl-C is the parent's to handle; a worker whose parent was killed ends, too."""
     import torch
 
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _run(what: tuple[str, int, int, bool]) -> Run:
