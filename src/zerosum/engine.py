@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -72,7 +73,7 @@ class Engine:
         torch.manual_seed(mix(seed, INIT))  # the same first weights in every process
         game.build(data.spec)
         game.to(device)
-        self.players = {k: p if p.ema or not ema else _with_ema(p, ema) for k, p in game.players().items()}
+        self.players = {k: p if p.ema or not ema else replace(p, ema=EMA(ema)) for k, p in game.players().items()}
         self.moves = game.moves()
         for move in self.moves:
             if move.player not in self.players:
@@ -88,7 +89,8 @@ class Engine:
         self._train()
         self.optimizers = {k: p.optimizer(self.parameters[k]) for k, p in self.players.items()}
         self.names = {tensor: name for name, tensor in _tensors(game).items()}
-        self.averages = {k: self._owned(p, clone=True) for k, p in self.players.items() if p.ema}
+        self._averaged = {k: self._owned(p) for k, p in self.players.items() if p.ema}
+        self.averages = {k: {n: t.detach().clone() for n, t in v.items()} for k, v in self._averaged.items()}
         if augment is not None:
             _put_in_front(augment.to(device), game.discriminators())
         self._worn = False  # are the averages in the place of the weights?
@@ -123,8 +125,8 @@ class Engine:
                     key = f"{move.player}/{name}"
                     self._sums[key] = self._sums[key] + value if key in self._sums else value
                     self._counts[key] = self._counts.get(key, 0) + 1
-        for name, average in self.averages.items():
-            self._average(self.players[name], average, self.batch * len(batches))
+        for name in self.averages:
+            self._average(name, self.batch * len(batches))
         self.clock.rounds += 1
 
     def descend(
@@ -197,7 +199,7 @@ class Engine:
         if self._worn:
             yield self.game
             return
-        pairs = [(a[k], t) for name, a in self.averages.items() for k, t in self._owned(self.players[name]).items()]
+        pairs = [(a[k], t) for name, a in self.averages.items() for k, t in self._averaged[name].items()]
         _swap(pairs)
         self._worn = True
         self.game.eval()
@@ -308,16 +310,17 @@ class Engine:
         for g, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
             g.copy_(part.view_as(g))
 
-    def _owned(self, player: Player, clone: bool = False) -> dict[str, Tensor]:
+    def _owned(self, player: Player) -> dict[str, Tensor]:
         """A player's parameters and persistent buffers by their names in the game."""
         found = {t: None for m in player.owned() for t in _tensors(m).values()}
-        return {self.names[t]: t.detach().clone() if clone else t for t in found}
+        return {self.names[t]: t for t in found}
 
     @torch.no_grad()
-    def _average(self, player: Player, average: dict[str, Tensor], examples: int) -> None:
-        assert player.ema is not None
-        weight = 1 - player.ema.decay(examples, self.clock)
-        for name, tensor in self._owned(player).items():
+    def _average(self, player: str, examples: int) -> None:
+        ema, average = self.players[player].ema, self.averages[player]
+        assert ema is not None
+        weight = 1 - ema.decay(examples, self.clock)
+        for name, tensor in self._averaged[player].items():
             if tensor.is_floating_point():
                 average[name].lerp_(tensor, weight)
             else:
@@ -352,10 +355,6 @@ def _tensors(module: nn.Module) -> dict[str, Tensor]:
 def _swap(pairs: list[tuple[Tensor, Tensor]]) -> None:
     for a, b in pairs:
         a.data, b.data = b.data, a.data
-
-
-def _with_ema(player: Player, half_life: float) -> Player:
-    return Player(player.modules, player.optimizer, EMA(half_life), player.schedule, player.clip, player.after)
 
 
 def _put_in_front(augment: nn.Module, discriminators: list[nn.Module]) -> None:

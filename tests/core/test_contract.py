@@ -35,7 +35,6 @@ FIELDS = {
     "not-square": picture(3, 20, 28),
     "odd": picture(4, 17, 9),
 }
-SPLIT_EXEMPT: dict[str, str] = {}  # game: why a split batch of its divisible moves is not the whole one
 CANCELS = {  # game: parameters that cancel out of every objective
     "r3gan": {"D.head.bias"},  # D(x) - D(y)
     "sngan": {"D.head.bias"},  # the same, while all logits lie between the hinges
@@ -286,8 +285,6 @@ def test_a_split_batch_is_the_whole_batch(cls: type[Game], spec: Spec):
     """Random numbers belong to rows, dropout is off, the power method of spectral norm rests, and batch norm uses its
     running statistics, for a part's own are never the whole's. Plain SGD: Adam begins with the sign of what may be a
     rounding error."""
-    if file_name(cls) in SPLIT_EXEMPT:
-        pytest.skip(SPLIT_EXEMPT[file_name(cls)])
 
     def played(micro: int) -> tuple[dict[str, Tensor], dict[str, float]]:
         engine = start(cls, spec, micro=micro)
