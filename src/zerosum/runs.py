@@ -17,13 +17,14 @@ import json
 import os
 import platform
 import re
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -308,17 +309,20 @@ def made(kind: type[Kind], values: dict[str, Any], where: Path) -> Kind:
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
+@cache
+def revision() -> str | None:
+    """The commit that this code is of, where it is a checkout and git is there."""
+    if shutil.which("git") is None:
+        return None
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or None
+
+
 def versions() -> dict[str, Any]:
     """What a run's bits depend on."""
-    revision = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
     return {
         "zerosum": __version__,
-        "git": revision or None,
+        "git": revision(),
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,
