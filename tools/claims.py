@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from zerosum import claims
 from zerosum.claims import RESULTS, verdict
 from zerosum.zoo import FOLDER, paper
 
@@ -46,6 +47,16 @@ def summary(rows: list[dict[str, Any]]) -> str:
     count = f"{len(rows)} claims of {len({row['game'] for row in rows})} games. {len(rows) - len(bad)} hold"
     head = f"{count} and their ablations miss{'; not so:' if bad else '.'}"
     return "\n".join([head, "", *(f"- {line}" for line in bad), *[""] * bool(bad)])
+
+
+def waiting(found: dict[str, list[dict[str, Any]]]) -> str:
+    """Claims that stand in the code and have no results yet."""
+    lines = []
+    for game in claims.games():
+        measured = {row["name"] for row in found.get(game, [])}
+        names = [claim.name for claim in claims.of(game) if claim.name not in measured]
+        lines += [f"- `{game}`: {', '.join(names)}"] if names else []
+    return "\n".join(["Not measured yet:", "", *lines, ""]) if lines else ""
 
 
 def claims_of(game: str, rows: list[dict[str, Any]]) -> str:
@@ -111,7 +122,8 @@ def page(folder: Path) -> str:
     found = {name: load(folder, name) for name in sorted(names, key=lambda n: (paper(FOLDER / f"{n}.py").year, n))}
     sections = [claims_of(name, rows) for name, rows in found.items()]
     everything = [row for rows in found.values() for row in rows]
-    return "\n".join([HEAD, summary(everything), *sections, modes_table(load(folder, "_modes"))])
+    parts = [HEAD, summary(everything), waiting(found), *sections, modes_table(load(folder, "_modes"))]
+    return "\n".join(part for part in parts if part)
 
 
 def main() -> None:

@@ -330,17 +330,27 @@ def cite(game: GameName) -> None:
     print(zoo.bibtex(game))
 
 
-def verify(game: AnyGame = None, seeds: int | None = None, dry_run: bool = False) -> int:
+def verify(
+    game: AnyGame = None,
+    claim: str | None = None,
+    seeds: int | None = None,
+    jobs: int | None = None,
+    dry_run: bool = False,
+) -> int:
     """Prove each game's own claim, and that its idea switched off fails it.
 
     Args:
         game: all if not said
+        claim: one of the game's, by its name; all if not said
         seeds: how many, instead of each claim's own number
+        jobs: experiments at a time, one thread each; as many as there are cores if not said
         dry_run: print the claims and stop
     """
     from . import claims
 
-    return claims.verify(game, seeds, dry_run)
+    if claim and not game:
+        raise InputError(f"--claim {claim} of which game? zerosum verify GAME --claim NAME")
+    return claims.verify(game, seeds, dry_run, jobs, claim)
 
 
 # Data.

@@ -53,7 +53,7 @@ class Claim:
 class Run:
     """One experiment: which, and what came of it."""
 
-    claim: int  # its place in the game's CLAIMS
+    claim: str  # its name
     seed: int
     idea: bool
     readings: dict[str, float]  # the metric first
@@ -73,50 +73,73 @@ def of(game: str) -> list[Claim]:
     return importlib.import_module(f"{__name__}.{game}").CLAIMS
 
 
-def verify(game: str | None = None, seeds: int | None = None, dry_run: bool = False, jobs: int | None = None) -> int:
+def verify(
+    game: str | None = None,
+    seeds: int | None = None,
+    dry_run: bool = False,
+    jobs: int | None = None,
+    claim: str | None = None,
+) -> int:
     """Run the claims of one game or of all; returns 0 if all hold and all their ablations miss, else 1.
 
-    Experiments run `jobs` at a time (as many as there are cores), one thread each. A claim whose data is not to be had
-    is skipped and does not count as held. Where fewer `seeds` are run than a claim has, or one is skipped, the file of
-    results stays as it was.
+    Experiments run `jobs` at a time (as many as there are cores), one thread each. `claim` names one of the game's
+    claims; the written results of the others are kept. A claim whose data is not to be had is skipped and does not
+    count as held. Where fewer `seeds` are run than a claim has, or one is skipped, the file of results stays as it was.
     """
     wanted = [game.replace("-", "_")] if game else games()
     if wanted[0] not in games():
         raise InputError(
             f"no claims for {game!r}{nearest(wanted[0], games())} There are claims for: {', '.join(games())}"
         )
-    if seeds is not None and seeds < 1:
-        raise InputError(f"seeds must be 1 or more, not {seeds}")
+    for name, value in (("seeds", seeds), ("jobs", jobs)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} must be 1 or more, not {value}")
     held = True
     for name in wanted:
-        claims = of(name)
-        for claim in claims:
-            print(announced(name, claim, seeds), flush=True)
+        claims = of(name) if claim is None else [only(name, claim)]
+        for found in claims:
+            print(announced(name, found, seeds), flush=True)
         if dry_run:
             continue
         rows = measure(name, claims, seeds, jobs or os.cpu_count() or 1)
         held &= len(rows) == len(claims) and all(row["passed"] and not row["ablation_passed"] for row in rows)
         if len(rows) == len(claims) and (seeds is None or seeds >= max(len(c.seeds) for c in claims)):
-            RESULTS.mkdir(exist_ok=True)
-            (RESULTS / f"{name}.json").write_text(json.dumps(rows, indent=1) + "\n")
+            write(name, rows)
             print(f"{name}: written to {RESULTS / name}.json", flush=True)
         else:
             print(f"{name}: not all of its claims and seeds were run, so no results are written", flush=True)
     return 0 if held else 1
 
 
+def only(game: str, name: str) -> Claim:
+    """The claim of this name. Raises InputError where the game has none."""
+    claims = {claim.name: claim for claim in of(game)}
+    if name not in claims:
+        raise InputError(f"{game} has no claim {name!r}{nearest(name, claims)} It has: {', '.join(claims)}")
+    return claims[name]
+
+
+def write(game: str, rows: list[Row]) -> None:
+    """Put these rows in the game's file of results, in the order of its claims; rows of its other claims are kept."""
+    path, order = RESULTS / f"{game}.json", [claim.name for claim in of(game)]
+    kept = json.loads(path.read_text()) if path.exists() else []
+    found = {row["name"]: row for row in [*kept, *rows]}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps([found[name] for name in order if name in found], indent=1) + "\n")
+
+
 def measure(game: str, claims: list[Claim], seeds: int | None, jobs: int) -> list[Row]:
     """All experiments of a game's claims, and a row of results for each claim whose data there is."""
-    ready = [i for i, claim in enumerate(claims) if available(game, claim)]
-    waiting = [(game, i, seed, idea) for i in ready for idea in (True, False) for seed in claims[i].seeds[:seeds]]
-    began, runs = time.perf_counter(), []
+    ready = [claim for claim in claims if available(game, claim)]
+    waiting = [(game, c.name, seed, idea) for c in ready for idea in (True, False) for seed in c.seeds[:seeds]]
+    named, began, runs = {c.name: c for c in ready}, time.perf_counter(), []
     for run in perform(waiting, min(jobs, len(waiting))):
         runs.append(run)
         print(
-            f"{len(runs)} of {len(waiting)}, {time.perf_counter() - began:.0f} s: {told(claims[run.claim], run)}",
+            f"{len(runs)} of {len(waiting)}, {time.perf_counter() - began:.0f} s: {told(named[run.claim], run)}",
             flush=True,
         )
-    rows = [row(game, claims[i], [run for run in runs if run.claim == i]) for i in ready]
+    rows = [row(game, claim, [run for run in runs if run.claim == claim.name]) for claim in ready]
     for found in rows:
         print(said(found), flush=True)
     return rows
@@ -135,7 +158,7 @@ def available(game: str, claim: Claim) -> bool:
     return True
 
 
-def perform(waiting: list[tuple[str, int, int, bool]], jobs: int) -> Iterator[Run]:
+def perform(waiting: list[tuple[str, str, int, bool]], jobs: int) -> Iterator[Run]:
     """Runs as they finish. Left early, by Ctrl-C say, it ends its processes."""
     if not waiting:
         return
@@ -223,11 +246,11 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _run(what: tuple[str, int, int, bool]) -> Run:
+def _run(what: tuple[str, str, int, bool]) -> Run:
     """One experiment, in a process of its own."""
-    game, index, seed, idea = what
+    game, claim, seed, idea = what
     began = time.perf_counter()
-    found = of(game)[index].experiment(seed, idea)
+    found = only(game, claim).experiment(seed, idea)
     readings = found if isinstance(found, dict) else {"": found}
     readings = {name: float(v) for name, v in readings.items()}
-    return Run(index, seed, idea, readings, time.perf_counter() - began)
+    return Run(claim, seed, idea, readings, time.perf_counter() - began)
