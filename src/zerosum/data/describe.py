@@ -37,6 +37,8 @@ def _array(array: Array, group: Group) -> dict[str, Any]:
     if isinstance(codec, Classes):
         return out | {"classes": _counts(_stored(array, group), codec.names)}
     rows = _stored(array, group) if any(c.categories for c in codec.columns) else None
+    if "events" in field.extra:
+        out["events"] = field.extra["events"]
     return out | {"columns": [_column(c, None if rows is None else rows[:, i]) for i, c in enumerate(codec.columns)]}
 
 

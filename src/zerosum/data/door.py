@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import numpy as np
 import torch
 
 from ..errors import InputError, nearest
 from ..spec import Classes
+from . import events
 from .arrays import Data, Group
+from .events import files as event_files
+from .events.pythia import pythia
 from .fields import Options, groups_of
-from .named import NAMES, named
+from .named import NAMES, named, roots
 from .readers import X, is_idx, read_idx, read_npy, read_npz, sort_out
 from .tables import find_table, frame_of, frame_of_columns, is_table, read_table
 from .toys import TOYS, toy
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Found = tuple[list[Group], list[Group], list[str]]  # to train on, to hold out, notes
 
@@ -41,7 +48,8 @@ def open(
     Args:
         source: a name ("digits", "mnist", "ring8", "ring8:20000", "quickdraw:flamingo"); a folder or zip of pictures,
             sub-folders being classes; .npy, .npz, idx, .csv, .tsv, .parquet; a tensor, an array, a pair (x, y), a dict
-            of arrays, a pandas or polars frame.
+            of arrays, a pandas or polars frame; particle events: "ep", "pythia:dis?beam=50&n=200000", HepMC, LHE,
+            ROOT, text tapes, with facts behind the name as in "tape.txt?beam=50&unit=MeV".
         columns: of a table, those to use, "age,income"; "kind:category" takes numbers for categories. In an .npz, the
             array to be x.
         labels: the column or array that holds the classes.
@@ -69,7 +77,7 @@ def open(
     if not held:
         notes = [*notes, "nothing is held out: metrics compare with the training data"]
     kept = {k: v for k, v in given.items() if v != DEFAULTS[k]}
-    reopen = where if isinstance(where, str) else str(where) if isinstance(where, Path) else "memory"
+    reopen = str(where) if isinstance(where, (str, Path, Stated)) else "memory"
     train, held = with_shares(train, held)
     return Data(name, tuple(train), reopen, kept, flip, notes, tuple(held) or None)
 
@@ -90,6 +98,17 @@ def with_shares(train: list[Group], held: list[Group]) -> tuple[list[Group], lis
         return replace(group, arrays=arrays)
 
     return [told(g) for g in train], [told(g) for g in held]
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A file of events, and what the user states of them behind a question mark."""
+
+    path: Path
+    query: str
+
+    def __str__(self) -> str:
+        return f"{self.path}?{self.query}"
 
 
 DEFAULTS: dict[str, Any] = dict(open.__kwdefaults__ or {})
@@ -123,11 +142,15 @@ def whereabouts(source: Any, options: Options) -> tuple[Any, str]:
     """A name as we know it, a path that exists, or arrays as they are; and a short name for folders."""
     if isinstance(source, (str, Path)):
         word = str(source).partition(":")[0].lower().replace("_", "-")
-        if isinstance(source, str) and word in (*NAMES, *TOYS):
+        if isinstance(source, str) and word in (*NAMES, *TOYS, *EVENTS):
             rest = source.partition(":")[2]
             known = f"{word}:{rest}" if rest else word
             return known, safe(known)
         path = Path(source).expanduser()
+        bare, _, query = str(path).partition("?")
+        if query and not path.exists() and Path(bare).is_file():
+            path = Path(bare).resolve()
+            return Stated(path, query), safe(path.name.partition(".")[0])
         if not path.exists():
             raise InputError(no_such(str(source)))
         path = path.resolve()
@@ -145,7 +168,7 @@ def no_such(source: str) -> str:
         return "this data was given as arrays in memory; give the same arrays again, from Python"
     if "/" in source or "\\" in source or re.search(r"\.\w{2,7}$", source):
         return f"there is no file or folder {source!r}"
-    known = (*NAMES, *TOYS)
+    known = (*NAMES, *EVENTS, *TOYS)
     near = nearest(source.partition(":")[0], known)
     return f"no data is named {source!r}, and there is no such file{near or '.'} Names: {', '.join(known)}"
 
@@ -159,12 +182,31 @@ def find(where: Any, options: Options) -> Found:
             raise InputError(f"{name} is for tables and .npz; data {str(where)!r} is neither")
     if isinstance(where, str):
         return find_named(where, options)
+    if isinstance(where, Stated):
+        return find_stated(where, options)
     if isinstance(where, Path):
         return find_path(where, options)
     return find_arrays(where, options)
 
 
+EVENTS = ("ep", "pythia")
+
+
+def find_stated(where: Stated, options: Options) -> Found:
+    words = dict(parse_qsl(where.query, keep_blank_values=True))
+    found = find_path(where.path, options, events.given(words, str(where.path)))
+    if not any("events" in a.field.extra for g in found[0] for a in g.arrays.values()):
+        raise InputError(f"{where}: facts behind a question mark are for events, columns px, py, pz, E; these are none")
+    return found
+
+
 def find_named(where: str, options: Options) -> Found:
+    word = where.partition(":")[0]
+    if word == "ep":
+        train, test = events.sample()
+        return events.groups(train, where, options, test)
+    if word == "pythia":
+        return events.groups(pythia(where, options, roots(options)), where, options)
     if where.partition(":")[0] in TOYS:
         if options.size:
             raise InputError(f"size scales pictures; {where} has none")
@@ -176,18 +218,25 @@ def find_named(where: str, options: Options) -> Found:
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 GIVABLE = "a name, a path, a tensor, an array, a pair (x, y), a dict of arrays, or a pandas or polars frame"
-READABLE = "folders and .zip of pictures, .npy, .npz, idx, .csv, .tsv, .parquet"
+READABLE = "folders and .zip of pictures, .npy, .npz, idx, .csv, .tsv, .parquet, and events in .hepmc, .lhe, .root"
 
 
-def find_path(path: Path, options: Options) -> Found:
-    suffix = path.suffix.lower()
+def find_path(path: Path, options: Options, facts: dict[str, Any] | None = None) -> Found:
+    """`facts` are what the user states of events."""
+    suffix, facts = path.suffix.lower(), facts or {}
     if path.is_dir():
         return find_folder(path, options)
+    if (found := event_files.read(path, facts, options)) is not None:
+        return events.groups(found, str(path), options)
     if is_idx(path):
         return find_idx(path, options)
     if suffix == ".npy":
-        return groups_of([{"x": read_npy(path, options)}], options)
+        values = read_npy(path, options)
+        found = event_files.of_arrays({"x": values}, facts)
+        return groups_of([{"x": values}], options) if found is None else events.groups(found, str(path), options)
     if suffix == ".npz":
+        if (found := event_files.of_arrays(read_npz(path), facts)) is not None:
+            return events.groups(found, str(path), options)
         groups, tests, notes = sort_out(read_npz(path), str(path), options)
         train, held, more = groups_of(groups, options, tests)
         return train, held, notes + more
@@ -197,7 +246,7 @@ def find_path(path: Path, options: Options) -> Found:
 
         return find_pictures(Archive(path), str(path), options)
     if is_table(path):
-        return find_table(read_table(path), str(path), options)
+        return find_frame(read_table(path), str(path), options, facts)
     hint = "; put pictures in a folder" if suffix in PICTURES else ""
     raise InputError(f"{path}: files that end in {suffix!r} are not read{hint}. zerosum reads {READABLE}")
 
@@ -226,16 +275,22 @@ def find_idx(path: Path, options: Options) -> Found:
 
 def find_arrays(given: Any, options: Options) -> Found:
     frame = frame_of(given)
-    if frame is not None:
-        return find_table(frame, "the table", options)
     given = by_name(given)
-    if isinstance(given, dict) and is_columns(given):
-        return find_table(frame_of_columns(given), "the table", options)
+    if frame is None and isinstance(given, dict) and is_columns(given):
+        frame = frame_of_columns(given)
+    if frame is not None:
+        return find_frame(frame, "the table", options, {})
     first = torch.is_tensor(given) or (isinstance(given, dict) and any(map(torch.is_tensor, given.values())))
     arrays = {name: as_array(v) for name, v in (given if isinstance(given, dict) else {"x": given}).items()}
     groups, tests, notes = sort_out(arrays, "the dict", options)
     train, held, more = groups_of(groups, options, tests, channels_first=first)
     return train, held, notes + more
+
+
+def find_frame(frame: pl.DataFrame, where: str, options: Options, facts: dict[str, Any]) -> Found:
+    """Events, where the columns say so, unless labels or other columns are asked for; else a table."""
+    found = None if options.labels else event_files.of_frame(frame, options.columns, facts)
+    return find_table(frame, where, options) if found is None else events.groups(found, where, options)
 
 
 def by_name(given: Any) -> Any:
