@@ -226,6 +226,7 @@ def sample(
     seed: int = 0,
     out: Path | None = None,
     condition: str | None = None,
+    extrapolate: bool = False,
     round: int | None = None,
     game: str | None = None,
 ) -> None:
@@ -236,11 +237,12 @@ def sample(
         n: how many
         seed: the same seed gives the same samples
         out: .png, .npy, .npz, .csv, .parquet, or a folder; a picture in the run folder if not said
-        condition: a class, by name or number, or several that take turns, as cat,dog
+        condition: a class, as 3 or cat,dog; numbers and attributes, as beam=25; or a caption; several with ; take turns
+        extrapolate: allow conditions outside of the range trained on
         round: of which checkpoint, the newest if not said
         game: the Python file of a game of yours; loading it runs it
     """
-    from . import export, runs
+    from . import conditions, export, runs
     from .engine import draw
 
     if n < 1:
@@ -249,12 +251,13 @@ def sample(
         raise InputError(f"--seed must be 0 or more and less than 2**63, not {seed}")
     found = runs.find(run, game=game)
     loaded, spec = found.load(round)
-    y = runs.classes(loaded, spec, n, condition)
+    y = conditions.understand(loaded, spec, n, condition, extrapolate)
     x = draw(loaded, n, seed, y=y)
     wants_reals = spec.x.kind != "image" and (out is None or out.suffix.lower() == ".png")
     reference = found.data().take(n).x if wants_reals else None
-    labels = None if y is None else {found.config["data"]["options"].get("labels", "y"): spec.y.decode(y)}
-    name = re.sub(r"[^\w.-]+", "-", f"seed{seed}-{n}" + (f"-{condition}" if condition else ""))
+    column = found.config["data"]["options"].get("labels", "y")
+    labels = None if y is None else conditions.columns(spec.y, y, column.partition(":")[0])
+    name = re.sub(r"[^\w.-]+", "-", f"seed{seed}-{n}" + (f"-{condition}" if condition else ""))[:100]
     path = out or found.path / "generated" / f"{name}.png"
     print(export.write(x, spec.x, path, reference, labels))
 

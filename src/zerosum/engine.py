@@ -331,14 +331,14 @@ class Engine:
 def draw(game: Game, n: int, seed: int = 0, device: str = "cpu", y: Tensor | None = None) -> Tensor:
     """`n` samples of a game as it stands, on the CPU, block by block; the global random state is left as it was.
 
-    `y` `[n]` are the classes of the samples, for games whose `sample` takes them.
+    `y` `[n, ...]` are the conditions of the samples, for games whose `sample` takes them.
     """
     blocks = []
-    classes = None if y is None else torch.cat([y, y.new_zeros(BLOCK)]).to(device)
+    asked = None if y is None else torch.cat([y, y.new_zeros(BLOCK, *y.shape[1:])]).to(device)
     with torch.random.fork_rng(_devices(device)):
         for i in range(0, max(n, 1), BLOCK):
             torch.manual_seed(mix(seed, SAMPLE, i))
-            given = {} if classes is None else {"y": classes[i : i + BLOCK]}
+            given = {} if asked is None else {"y": asked[i : i + BLOCK]}
             blocks.append(game.sample(BLOCK, **given).float().cpu())
     return torch.cat(blocks)[:n]
 

@@ -137,7 +137,7 @@ class Move:
 class Game(nn.Module):
     """Base class of every game.
 
-    `needs` says which arrays the game reads, and of which kinds ("image", "vector", "label").
+    `needs` says which arrays the game reads, and of which kinds ("image", "vector", "label", "text").
     Beyond `sample`, a game says what it can do by the methods that it has: `encode(x)`, `translate(a)`,
     `classify(x)`, `score(x)`, `complete(prefix)`.
     """
@@ -169,9 +169,17 @@ class Game(nn.Module):
         """The moves of one round, in order."""
         raise NotImplementedError(f"{type(self).__name__} does not name its moves")
 
+    def latent(self, n: int) -> Tensor:
+        """`n` latents, all that G is given besides a condition. Override where it is more than the prior's draws."""
+        return self.prior(n)
+
+    def render(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        """What the model makes of latents. Override where that is not G(z), as in games that take a condition `y`."""
+        return self.G(z)
+
     def sample(self, n: int) -> Tensor:
-        """`n` draws from the model, `[n, *spec.x.shape]`. Override where it is not G(z)."""
-        return self.G(self.prior(n))
+        """`n` draws from the model, `[n, *spec.x.shape]`."""
+        return self.render(self.latent(n))
 
     # What every game has.
 

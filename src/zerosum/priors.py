@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .spec import Field, Words
+
 
 class Prior(nn.Module):
     """`prior(n)` is `n` independent draws."""
@@ -48,6 +50,36 @@ class Labels(Prior):
 
     def forward(self, n: int) -> Tensor:
         return torch.multinomial(self.shares, n, replacement=True)
+
+
+class Conditions(Prior):
+    """Conditions as the data has them: labels `[n]` as often as their shares; rows and texts from those that were seen.
+
+    A field that has seen none draws normal numbers and fair categories, or fair words.
+    """
+
+    seen: Tensor
+
+    def __init__(self, field: Field):
+        super().__init__()
+        self.field = field
+        self.labels = Labels(field.shares) if field.kind == "label" else None
+        whole = torch.int64 if field.kind == "text" else torch.float32
+        seen = torch.tensor(field.extra.get("seen", []), dtype=whole).reshape(-1, *field.shape)
+        self.register_buffer("seen", seen, persistent=False)
+
+    def forward(self, n: int) -> Tensor:
+        here = self.here.device
+        if self.labels is not None:
+            return self.labels(n)
+        if len(self.seen):
+            return self.seen[torch.randint(len(self.seen), (n,), device=here)]
+        if isinstance(self.field.codec, Words):
+            return torch.randint(1, len(self.field.codec.vocabulary) + 1, (n, *self.field.shape), device=here)
+        y = torch.randn(n, *self.field.shape, device=here)
+        for block in self.field.categorical:
+            y[:, block] = F.one_hot(y[:, block].argmax(1), block.stop - block.start).float()
+        return y
 
 
 class Categorical(Prior):

@@ -15,10 +15,12 @@ import numpy as np
 import yaml
 
 from . import zoo
+from .conditions import caption, conditional, some
 from .data import pictures
+from .engine import draw
 from .errors import InputError
 from .game import algorithm
-from .runs import Run, conditional
+from .runs import Run
 from .spec import Columns
 from .training import SHOWN
 
@@ -115,16 +117,19 @@ def _samples(run: Run, x: Tensor, data: Data | None) -> str:
 
 
 def _classes(run: Run) -> str:
-    """Of games that can be told what to draw: a row of pictures for each class."""
+    """Of games that can be told what to draw: a row of pictures for each class, or for some of the conditions seen."""
     if not conditional(run.game) or run.spec.x.kind != "image":
         return ""
-    names = run.spec.y.classes[:CLASSES]
+    field = run.spec.y
+    few = some(field, CLASSES)
     rows = [
-        _figure(_image(pictures.grid(run.draw(ROW, condition=i), ROW)), html.escape(n)) for i, n in enumerate(names)
+        _figure(_image(pictures.grid(draw(run.game, ROW, y=y.expand(ROW, *field.shape)), ROW)), html.escape(name))
+        for y, name in zip(few, caption(field, few), strict=True)
     ]
-    said = "As many latents for each class" + (
-        f", the first {len(names)} classes." if names != run.spec.y.classes else "."
-    )
+    if field.kind != "label":
+        return _section("As it is told", "Some conditions of the data.", f"<div class=two>{''.join(rows)}</div>")
+    said = "As many latents for each class"
+    said += f", the first {len(few)} classes." if len(few) < len(field.classes) else "."
     return _section("Class by class", said, f"<div class=two>{''.join(rows)}</div>")
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import inspect
 import json
 import os
 import platform
@@ -21,7 +20,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import cache, cached_property
@@ -34,6 +33,7 @@ import yaml
 from torch import Tensor
 
 from . import __version__, checkpoints, games
+from .conditions import Condition, understand
 from .data import Data
 from .data import open as open_data
 from .engine import draw
@@ -45,7 +45,6 @@ from .spec import Spec
 CONFIG = "config.yaml"
 KEYS = ("game", "hyperparameters", "data", "settings", "device", "versions")
 Kind = TypeVar("Kind")
-Condition = str | int | Sequence[str | int] | None
 
 
 class Run:
@@ -157,16 +156,17 @@ class Run:
     def spec(self) -> Spec:
         return self._loaded[1]
 
-    def draw(self, n: int, seed: int = 0, condition: Condition = None) -> Tensor:
+    def draw(self, n: int, seed: int = 0, condition: Condition = None, extrapolate: bool = False) -> Tensor:
         """`n` samples in model space, `[n, *spec.x.shape]`: pictures in [-1, 1], numbers standardised."""
-        return draw(self.game, n, seed, y=classes(self.game, self.spec, n, condition))
+        return draw(self.game, n, seed, y=understand(self.game, self.spec, n, condition, extrapolate))
 
-    def sample(self, n: int, seed: int = 0, condition: Condition = None) -> np.ndarray:
+    def sample(self, n: int, seed: int = 0, condition: Condition = None, extrapolate: bool = False) -> np.ndarray:
         """`n` samples in the user's own units and layout; the first k of them do not depend on n.
 
-        `condition` is a class, by name or number, or several that take turns, for games that can be told.
+        `condition`, for games that can be told what to draw, is a class by name or number, numbers and attributes as
+        "beam=25" or {"beam": 25}, a caption, or a list of several that take turns; see `conditions.understand`.
         """
-        return self.spec.x.decode(self.draw(n, seed, condition))
+        return self.spec.x.decode(self.draw(n, seed, condition, extrapolate))
 
     def data(self) -> Data:
         """The data that it was trained on, opened again. Raises InputError where it is gone or has changed."""
@@ -216,30 +216,6 @@ class Run:
             file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
             file.flush()
             yield
-
-
-def conditional(game: Game) -> bool:
-    """Can this game be told which class to draw?"""
-    return "y" in inspect.signature(game.sample).parameters
-
-
-def classes(game: Game, spec: Spec, n: int, condition: Condition) -> Tensor | None:
-    """The classes `[n]` that `condition` means: names or numbers, in turn. A string may hold several, "cat,dog"."""
-    if condition is None:
-        return None
-    if not conditional(game):
-        raise InputError(f"{type(game).__name__} cannot be told what to draw: its sample takes no classes")
-    known = spec.y.classes
-    if isinstance(condition, str):
-        condition = [condition] if condition in known else condition.split(",")
-    elif isinstance(condition, int):
-        condition = [condition]
-    indices = []
-    for word in map(str, condition):
-        if word not in known and not (word.isdecimal() and int(word) < len(known)):
-            raise InputError(f"no class {word!r}{nearest(word, known)} The classes are: {', '.join(known)}")
-        indices.append(known.index(word) if word in known else int(word))
-    return torch.tensor(indices)[torch.arange(n) % len(indices)]
 
 
 def create(root: Path, label: str, config: dict[str, Any], game: type[Game] | None = None) -> Run:

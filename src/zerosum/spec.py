@@ -1,12 +1,15 @@
 """What data looks like, to games and to users.
 
 Games see tensors: images in [-1, 1] as `[n, c, h, w]`, rows as `[n, d]` with numbers standardised and categories
-one-hot, labels as integers `[n]`. A `Field` describes one such array and holds the codec that leads back to the
-user's own units. A `Spec` is the named fields of a data set; it is plain values, so it travels with every checkpoint.
+one-hot, labels as integers `[n]`, texts as numbers of words `[n, length]`. A `Field` describes one such array and holds
+the codec that leads back to the user's own units. A `Spec` is the named fields of a data set; it is plain values, so it
+travels with every checkpoint.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -131,16 +134,47 @@ class Classes:
         return np.array(self.names, dtype=object)[y.detach().cpu().numpy()]
 
 
-Codec = Pixels | Columns | Classes
+WORD = re.compile(r"\w+(?:['-]\w+)*|[^\w\s]")
+
+
+def words(text: str) -> list[str]:
+    """The words and marks of a text, in lower case."""
+    return WORD.findall(text.lower())
+
+
+@dataclass(frozen=True)
+class Words:
+    """Texts of at most `length` words, each word by its number in the vocabulary, counted from 1; 0 is no word."""
+
+    vocabulary: tuple[str, ...]
+    length: int
+
+    @cached_property
+    def number(self) -> dict[str, int]:
+        return {word: i for i, word in enumerate(self.vocabulary, 1)}
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Texts -> `[n, length]`. Words beyond the length, or of no vocabulary (KeyError), are not for here."""
+        rows = [[self.number[w] for w in words(text)] for text in texts]
+        return torch.tensor([row + [0] * (self.length - len(row)) for row in rows], dtype=torch.int64)
+
+    def decode(self, y: Tensor) -> np.ndarray:
+        """Words joined by spaces, marks without one before them."""
+        texts = [" ".join(self.vocabulary[i - 1] for i in row if i) for row in y.detach().cpu().tolist()]
+        return np.array([re.sub(r" ([,.!?;:])", r"\1", text) for text in texts], dtype=object)
+
+
+Codec = Pixels | Columns | Classes | Words
 
 
 @dataclass(frozen=True)
 class Field:
     """One named array, as games see it.
 
-    `shape` is one example's: `(c, h, w)` for an image, `(d,)` for a vector, `()` for a label.
-    `kind` is "image", "vector" or "label". `extra` holds facts that only some data has, such as the centres of a toy
-    mixture's modes (`{"modes": [[x, y], ...], "mode_std": s}`, in the user's units).
+    `shape` is one example's: `(c, h, w)` for an image, `(d,)` for a vector, `()` for a label, `(length,)` for a text.
+    `kind` is "image", "vector", "label" or "text". `extra` holds facts that only some data has, such as the centres of
+    a toy mixture's modes (`{"modes": [[x, y], ...], "mode_std": s}`, in the user's units), or, of a condition, some of
+    those trained on (`{"seen": [row, ...]}`, as games see them).
     """
 
     shape: tuple[int, ...]
@@ -177,6 +211,8 @@ class Field:
     def __str__(self) -> str:
         if self.kind == "label":
             return f"label, {len(self.classes)} classes"
+        if isinstance(self.codec, Words):
+            return f"text of {self.codec.length} words at most, {len(self.codec.vocabulary)} in all"
         return f"{self.kind} {'x'.join(map(str, self.shape))}"
 
 
@@ -226,6 +262,8 @@ def _field(v: dict[str, Any]) -> Field:
         codec = Pixels(**v["pixels"])
     elif "classes" in v:
         codec = Classes(tuple(v["classes"]["names"]), tuple(v["classes"].get("shares", ())))
+    elif "words" in v:
+        codec = Words(tuple(v["words"]["vocabulary"]), v["words"]["length"])
     else:
         c = v["columns"]
         columns = tuple(Column(**{**column, "categories": tuple(column["categories"])}) for column in c["columns"])

@@ -18,12 +18,12 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.utils.parametrizations import _SpectralNorm
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.core.toy import LABEL, POINTS, TABLE, Rows, examples, picture
+from tests.core.toy import LABEL, POINTS, TABLE, TEXT, Rows, examples, picture
 from zerosum import games
 from zerosum.engine import Engine
 from zerosum.errors import InputError
 from zerosum.game import Batch, Clock, Game, Loss, Move, Terms
-from zerosum.spec import Spec
+from zerosum.spec import Field, Spec
 
 pytestmark = pytest.mark.contract
 
@@ -42,6 +42,7 @@ CANCELS = {  # game: parameters that cancel out of every objective
     "wgan_gp": {"D.head.bias"},
 }
 BATCH = 8
+CONDITIONS = {"label": LABEL, "vector": TABLE, "text": TEXT}
 
 
 def tiny(cls: type[Game]) -> Game:
@@ -53,13 +54,18 @@ def file_name(cls: type[Game]) -> str:
 
 
 def specs(cls: type[Game]) -> dict[str, Spec]:
-    """One spec for each of the fields that the game takes; labels are what they are."""
-    kinds = set.intersection(*(set(k) for k in cls.needs.values() if k != ("label",)))
-    return {
-        name: Spec(**{array: LABEL if k == ("label",) else f for array, k in cls.needs.items()})
-        for name, f in FIELDS.items()
-        if f.kind in kinds
-    }
+    """One spec for each of the fields that the game takes, with conditions y of its first kind; then one for each of
+    y's other kinds. Other labels are what they are."""
+    needs = dict(cls.needs)
+    conditions = [CONDITIONS[k] for k in needs.pop("y", ("label",))]
+    kinds = set.intersection(*(set(k) for k in needs.values() if k != ("label",)))
+
+    def spec(f: Field, y: Field) -> Spec:
+        return Spec(**{a: y if a == "y" else LABEL if k == ("label",) else f for a, k in cls.needs.items()})
+
+    found = {name: spec(f, conditions[0]) for name, f in FIELDS.items() if f.kind in kinds}
+    first = FIELDS[next(iter(found))]
+    return found | {f"{y.kind}-condition": spec(first, y) for y in conditions[1:]}
 
 
 GAMES = {name: games.find(name) for name in games.names()}
@@ -98,7 +104,7 @@ def test_it_cites_its_paper_and_says_what_it_is(cls: type[Game]):
 @each_game
 def test_it_refuses_data_that_it_cannot_use(cls: type[Game]):
     right = next(iter(specs(cls).values()))
-    wrong = {"image": FIELDS["8x8"], "vector": POINTS, "label": LABEL}
+    wrong = {"image": FIELDS["8x8"], "vector": POINTS, "label": LABEL, "text": TEXT}
     for array, kinds in cls.needs.items():
         without = Spec(**{k: f for k, f in right.fields.items() if k != array}, other=POINTS)
         bad = [Spec(**(right.fields | {array: f})) for kind, f in wrong.items() if kind not in kinds]

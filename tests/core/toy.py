@@ -19,7 +19,7 @@ from zerosum.losses import fake, real
 from zerosum.nets import Discriminator, mlp
 from zerosum.optim import SGD
 from zerosum.seeds import mix
-from zerosum.spec import Classes, Column, Columns, Field, Pixels, Spec
+from zerosum.spec import Classes, Column, Columns, Field, Pixels, Spec, Words
 
 
 def rows(*names: str) -> Field:
@@ -33,6 +33,7 @@ TABLE = Field(
     Columns((Column("a"), Column("b", categories=("p", "q", "r")), Column("c", categories=(0, 1))), table=True),
 )
 LABEL = Field((), "label", Classes(("one", "two", "three")))
+TEXT = Field((4,), "text", Words(("a", "blue", "red", "ring", "star"), 4))
 
 
 def picture(c: int, h: int, w: int) -> Field:
@@ -40,10 +41,13 @@ def picture(c: int, h: int, w: int) -> Field:
 
 
 def examples(field: Field, n: int, seed: int) -> Tensor:
-    """`n` random examples as games see them: pictures in [-1, 1], normal numbers, one-hot categories, labels."""
+    """`n` random examples as games see them: pictures in [-1, 1], normal numbers, one-hot categories, labels, texts."""
     random = torch.Generator().manual_seed(seed)
     if field.kind == "label":
         return torch.randint(len(field.classes), (n,), generator=random)
+    if isinstance(field.codec, Words):
+        used = torch.arange(field.shape[0]) < torch.randint(1, field.shape[0] + 1, (n, 1), generator=random)
+        return torch.randint(1, len(field.codec.vocabulary) + 1, (n, *field.shape), generator=random) * used
     if field.kind == "image":
         return torch.rand(n, *field.shape, generator=random) * 2 - 1
     x = torch.randn(n, *field.shape, generator=random)

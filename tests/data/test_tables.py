@@ -108,7 +108,7 @@ def test_numeric_labels():
     data = d.open({"a": np.arange(6.0), "c": [1, 5, 10] * 2}, labels="c", holdout=0)
     assert data.spec.y.classes == ("1", "5", "10")
     assert data.all("y").tolist() == [0, 1, 2] * 2
-    raises("holds decimals", {"p": np.arange(6.0), "c": np.arange(6) / 4}, labels="c")
+    raises("holds decimals", {"p": np.arange(6.0), "c": np.arange(6) / 4}, labels="c:class")
 
 
 def test_missing_cells(tmp_path):
@@ -170,3 +170,32 @@ def test_the_census(real_data):
         if c["type"] == "continuous"
     }
     assert {c.name for c in data.spec.x.codec.columns if not c.categories} == wanted
+
+
+def test_conditions_of_other_kinds():
+    random = np.random.default_rng(0)
+    frame = pl.DataFrame(
+        {
+            "x": random.normal(size=200),
+            "beam": random.choice([10, 20, 30], 200),
+            "weight": random.normal(size=200),
+            "hair": random.choice(["red", "grey"], 200),
+            "note": [f"a note of {i} words" for i in range(200)],
+        }
+    )
+    assert d.open(frame, columns="x", labels="beam").spec.y.kind == "label"
+    beam = d.open(frame, columns="x", labels="beam:number")
+    assert beam.spec.y.kind == "vector"
+    assert beam.spec.y.decode(beam.take(5).y)["beam"].dtype.kind == "i"
+    assert len(beam.spec.y.extra["seen"]) == len(beam)
+    assert d.open(frame, columns="x", labels="weight").spec.y.kind == "vector"
+    both = d.open(frame, columns="x", labels="beam,hair").spec.y
+    assert (both.kind, both.shape) == ("vector", (3,))
+    assert [len(row) for row in both.extra["seen"][:2]] == [3, 3]
+    for labels in ("note", "note:text"):
+        data = d.open(frame, columns="x", labels=labels)
+        assert data.spec.y.kind == "text"
+        assert set(data.spec.y.decode(data.take(20).y)) <= set(frame["note"])
+        assert data.describe()["arrays"]["y"]["longest"] == 5
+    raises("a text is a condition by itself", frame, columns="x", labels="note:text,beam")
+    raises("holds decimals", frame, columns="x", labels="weight:class")

@@ -12,6 +12,7 @@ import yaml
 
 import zerosum as zs
 from zerosum import runs
+from zerosum.conditions import understand
 from zerosum.errors import InputError
 
 from .conftest import ENVIRONMENT, TINY, write_table
@@ -150,11 +151,11 @@ def test_classes_by_name_number_and_in_turn(pictures_run):
     game, spec = pictures_run.game, pictures_run.spec
 
     def of(condition, n=5):
-        return runs.classes(game, spec, n, condition).tolist()
+        return understand(game, spec, n, condition).tolist()
 
     assert of("3") == of(3) == [3] * 5
     assert of("3,5") == of([3, "5"]) == [3, 5, 3, 5, 3]
-    assert runs.classes(game, spec, 5, None) is None
+    assert understand(game, spec, 5, None) is None
     with pytest.raises(InputError, match=r"no class '12'.* The classes are: 0, 1, 2"):
         of("12")
 

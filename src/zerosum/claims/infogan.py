@@ -27,7 +27,7 @@ def information(seed: int, idea: bool) -> dict[str, float]:
     game = kind(idea)(width=32)
     play(game, digits(), 3000, seed)
     game.eval()
-    z, category, code = game.latent(2000)
+    z, category, code = game.codes(2000)
     test = digits().held_out.take(503)
     with torch.no_grad():
         logits, _ = game.read(game.G(torch.cat([z, category, code], 1)))
@@ -40,7 +40,7 @@ def split(seed: int, idea: bool) -> dict[str, float]:
     data = open("moons")
     game = kind(idea)(categories=2, continuous=1, z_dim=4, width=32, lr_d=1e-3)
     play(game, data, 3000, seed, batch=128)
-    z, category, code = game.latent(4000)
+    z, category, code = game.codes(4000)
     with torch.no_grad():
         x = game.G(torch.cat([z, category, code], 1))
     batch = data.take(5000)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from ..game import Batch
-from ..spec import Classes, Columns, Field, Pixels, Spec
+from ..spec import Classes, Columns, Field, Pixels, Spec, Words
 from . import order
 from .sources import Source
 
@@ -31,7 +31,7 @@ class Array:
         codec = self.field.codec
         if isinstance(codec, Pixels):
             return codec.encode(stored)
-        if isinstance(codec, Classes):
+        if isinstance(codec, Classes | Words):
             return stored.long()
         return one_hot(stored, codec)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..spec import Classes, Column, Pixels
+from ..spec import Classes, Column, Pixels, Words
 
 if TYPE_CHECKING:
     from .arrays import Array, Data, Group
@@ -36,6 +36,9 @@ def _array(array: Array, group: Group) -> dict[str, Any]:
         return out | {"dtype": codec.dtype, "range": [codec.low, codec.high], "layout": codec.layout}
     if isinstance(codec, Classes):
         return out | {"classes": _counts(_stored(array, group), codec.names)}
+    if isinstance(codec, Words):
+        few = codec.decode(array.source.take(np.arange(min(5, len(array.source)))))
+        return out | {"vocabulary": len(codec.vocabulary), "longest": codec.length, "first": few.tolist()}
     rows = _stored(array, group) if any(c.categories for c in codec.columns) else None
     if "events" in field.extra:
         out["events"] = field.extra["events"]

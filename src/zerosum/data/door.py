@@ -15,6 +15,7 @@ from ..errors import InputError, nearest
 from ..spec import Classes
 from . import events
 from .arrays import Data, Group
+from .conditions import remembered
 from .events import files as event_files
 from .events.pythia import pythia
 from .fields import Options, groups_of
@@ -52,7 +53,8 @@ def open(
             ROOT, text tapes, with facts behind the name as in "tape.txt?beam=50&unit=MeV".
         columns: of a table, those to use, "age,income"; "kind:category" takes numbers for categories. In an .npz, the
             array to be x.
-        labels: the column or array that holds the classes.
+        labels: the column or array that holds the classes, or another condition: "beam:number", "caption:text", or
+            several columns of attributes, "glasses,age". Of a folder of pictures: columns of the table in it.
         size: "64" or "48x64" (height x width): pictures are scaled to cover it, and cropped at the centre.
         flip: show each picture mirrored half of the time.
         bad_files: "stop" with an error that names files that are no pictures, or "skip" them.
@@ -83,21 +85,24 @@ def open(
 
 
 def with_shares(train: list[Group], held: list[Group]) -> tuple[list[Group], list[Group]]:
-    """The same groups, whose labels know how often each class is trained on."""
-    counted = {}
+    """The same groups, whose labels know how often each class is trained on, and whose other conditions remember some
+    of those trained on."""
+    told = {}
     for group in train:
         for name, array in group.arrays.items():
             if isinstance(array.field.codec, Classes):
                 labels = group.read(np.arange(len(group)))[name]
                 shares = torch.bincount(labels.long(), minlength=len(array.field.classes)).double() / len(labels)
                 codec = replace(array.field.codec, shares=tuple(shares.tolist()))
-                counted[name] = replace(array.field, codec=codec)
+                told[name] = replace(array.field, codec=codec)
+            elif name == "y" and array.field.kind in ("vector", "text"):
+                told[name] = remembered(group, array)
 
-    def told(group: Group) -> Group:
-        arrays = {k: replace(a, field=counted[k]) if k in counted else a for k, a in group.arrays.items()}
+    def with_told(group: Group) -> Group:
+        arrays = {k: replace(a, field=told[k]) if k in told else a for k, a in group.arrays.items()}
         return replace(group, arrays=arrays)
 
-    return [told(g) for g in train], [told(g) for g in held]
+    return [with_told(g) for g in train], [with_told(g) for g in held]
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,14 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from ..spec import Classes, Column, Columns, Field, Pixels
+from ..spec import Classes, Column, Columns, Field, Pixels, Words, words
 from . import order
 from .arrays import Array, Group
 from .sources import Held, Mapped, pixels, stamp
 
 CHANNELS = (1, 3, 4)  # sizes of an axis that is taken for the channels
+KINDS = ("class", "number", "text")  # of a condition, as "age:number" names one
+LONGEST = 256  # words of a caption
 MANY = 50  # classes beyond which labels must repeat
 
 
@@ -64,6 +66,8 @@ class Seen:
         codec, mark = self.field.codec, stamp(values)
         if isinstance(codec, Classes):
             return Array(self.field, Held(torch.from_numpy(coded(values, codec)), mark))
+        if isinstance(codec, Words):
+            return Array(self.field, Held(spelled(values, codec), mark))
         mapped = isinstance(values, np.memmap) and not options.fits(values.nbytes)
         if isinstance(codec, Pixels):
             if mapped:
@@ -80,15 +84,22 @@ def see(values: np.ndarray, name: str, options: Options, fit: np.ndarray, channe
     """Recognise array `name`. Numbers are standardised by the examples `fit`.
 
     `[n, h, w]`, `[n, h, w, c]`, `[n, c, h, w]` are pictures, `[n]` and `[n, d]` rows, except that an array named y
-    which holds whole numbers or text is labels. `channels_first` decides where the axes allow both.
+    which holds whole numbers or words is labels, and captions where hardly two are alike. `channels_first` decides
+    where the axes allow both.
     """
     if values.dtype.kind in "US" or values.dtype == object:
         if name != "y":
             raise InputError(f"array {name!r} holds {values.dtype}; zerosum reads numbers, and text only as labels 'y'")
-        return see_labels(values)
+        return see_text(values) if is_text(values, options) else see_labels(values)
     if values.dtype.kind not in "buif":
         raise InputError(f"array {name!r} has dtype {values.dtype}; numbers are needed")
-    if name == "y" and values.ndim == 1 and (values.dtype.kind in "bui" or bool((values == np.floor(values)).all())):
+    numbers = name == "y" and "number" in asked_columns(options.labels).values()
+    if (
+        name == "y"
+        and not numbers
+        and values.ndim == 1
+        and (values.dtype.kind in "bui" or bool((values == np.floor(values)).all()))
+    ):
         return see_labels(values if values.dtype.kind in "bui" else values.astype(np.int64))
     if not values.size:
         raise InputError(f"array {name!r} is empty: its shape is {list(values.shape)}")
@@ -122,6 +133,48 @@ def see_labels(values: np.ndarray) -> Seen:
             f"labels y hold {len(distinct):,} different values in {len(values):,} examples; labels are classes"
         )
     return Seen(Field((), "label", Classes(tuple(str(v) for v in distinct))), values)
+
+
+def asked_columns(labels: str | None) -> dict[str, str | None]:
+    """ "age:number,glasses" -> {"age": "number", "glasses": None}."""
+    found: dict[str, str | None] = {}
+    for word in (w.strip() for w in (labels or "").split(",") if w.strip()):
+        name, colon, kind = word.rpartition(":")
+        found[name if colon and kind in KINDS else word] = kind if colon and kind in KINDS else None
+    return found
+
+
+def is_text(values: np.ndarray, options: Options) -> bool:
+    """Are labels captions? Where it is said, "y:text", or they are too many different ones to be classes."""
+    if "text" in asked_columns(options.labels).values():
+        return True
+    distinct = len(np.unique(values.astype(str)))
+    return distinct > MANY and distinct > len(values) / 2
+
+
+def see_text(values: np.ndarray) -> Seen:
+    """Captions, whose vocabulary is all words that occur."""
+    spoken = [words(str(text)) for text in values.ravel()]
+    empty = [i + 1 for i, found in enumerate(spoken) if not found]
+    if empty:
+        told = ", ".join(map(str, empty[:5])) + (", ..." if len(empty) > 5 else "")
+        raise InputError(f"{len(empty):,} of {len(spoken):,} captions have no words (number {told}, counted from 1)")
+    length = max(map(len, spoken))
+    if length > LONGEST:
+        i = max(range(len(spoken)), key=lambda i: len(spoken[i]))
+        raise InputError(f"caption {i + 1} has {length:,} words; at most {LONGEST} are read")
+    return Seen(Field((length,), "text", Words(tuple(sorted({w for found in spoken for w in found})), length)), values)
+
+
+def spelled(values: np.ndarray, codec: Words) -> torch.Tensor:
+    """Captions -> numbers of their words. Those of a test set may hold no others, nor be longer."""
+    texts = [str(text) for text in values]
+    unknown = sorted({w for text in texts for w in words(text)} - codec.number.keys())
+    if unknown:
+        raise InputError(f"the test set's captions have words that the training set's do not: {listed(unknown)}")
+    if max(len(words(text)) for text in texts) > codec.length:
+        raise InputError(f"the test set has captions longer than the training set's longest, {codec.length} words")
+    return codec.encode(texts)
 
 
 def coded(values: np.ndarray, codec: Classes) -> np.ndarray:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .fields import Options, listed
+from .fields import Options, asked_columns, listed
 
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
@@ -65,7 +65,7 @@ def is_idx(path: Path) -> bool:
 
 # Names under which people keep arrays in an .npz.
 X = ("x", "images", "data", "arr_0")
-Y = ("y", "labels", "label", "targets", "target", "arr_1")
+Y = ("y", "labels", "label", "targets", "target", "captions", "caption", "arr_1")
 CLASSES = ("words", "classes", "names", "class_names")
 
 
@@ -95,7 +95,7 @@ def sort_out(
         return [{"a": a}, {"b": b}], None, ["a and b are not equally many: read as two independent sets"]
     chosen_x = options.columns if isinstance(options.columns, str) else None
     x = pick(arrays, lower, chosen_x, X, where, alone=True)
-    y = pick(arrays, lower, options.labels, Y, where)
+    y = pick(arrays, lower, next(iter(asked_columns(options.labels)), None), Y, where)
     if x is None:
         raise InputError(
             f"{where} has arrays {listed(list(arrays))}, and none named x: "

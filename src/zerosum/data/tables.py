@@ -5,17 +5,18 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from ..errors import InputError, nearest
-from ..spec import Classes, Column, Columns, Field
+from ..errors import InputError
+from ..spec import Column, Columns, Field
 from .arrays import Array, Group
-from .fields import Options, coded, column_of, dropped_note, hole_report, listed, missing_message, see_labels
+from .conditions import check_columns, condition
+from .fields import Options, asked_columns, column_of, dropped_note, hole_report, listed, missing_message
 from .sources import Held, stamp
 
 if TYPE_CHECKING:
@@ -111,14 +112,15 @@ def find_table(frame: pl.DataFrame, where: str, options: Options) -> tuple[list[
     notes: list[str] = []
     if options.size:
         raise InputError(f"size scales pictures; data {where!r} is a table")
-    frame, forced = chosen_columns(frame, where, options)
-    if frame.width == 0 or (frame.width == 1 and options.labels in frame.columns):
+    asked = asked_columns(options.labels)
+    frame, forced = chosen_columns(frame, where, options, asked)
+    if not set(frame.columns) - set(asked):
         raise InputError(f"data {where!r} has no columns to learn")
     frame = without_holes(frame, where, options, notes)
     first, rest = options.split(frame.height)
     columns, values = [], []
     for name in frame.columns:
-        if name == options.labels:
+        if name in asked:
             continue
         column, numbers = column_values(frame[name], name in forced, first, where)
         columns.append(column)
@@ -130,13 +132,15 @@ def find_table(frame: pl.DataFrame, where: str, options: Options) -> tuple[list[
     mark = stamp(np.stack(values, 1))
     rows = np.stack([v if c.categories else (v - c.mean) / c.std for c, v in zip(columns, values, strict=True)], 1)
     arrays = {"x": Array(Field((codec.width,), "vector", codec), Held(torch.from_numpy(rows.astype(np.float32)), mark))}
-    if options.labels is not None:
-        arrays["y"] = labels_array(frame[options.labels], where)
+    if asked:
+        arrays["y"] = condition(frame, asked, first, where, options)
     return [Group(arrays, rows=first)], [Group(arrays, rows=rest)] if len(rest) else [], notes
 
 
-def chosen_columns(frame: pl.DataFrame, where: str, options: Options) -> tuple[pl.DataFrame, set[str]]:
-    """The columns asked for, labels included, and those whose numbers are to be categories ("kind:category")."""
+def chosen_columns(
+    frame: pl.DataFrame, where: str, options: Options, conditions: Iterable[str]
+) -> tuple[pl.DataFrame, set[str]]:
+    """The columns asked for, conditions included, and those whose numbers are to be categories ("kind:category")."""
     asked = options.columns.split(",") if isinstance(options.columns, str) else options.columns
     names, forced = list(frame.columns), set()
     if asked is not None:
@@ -145,12 +149,8 @@ def chosen_columns(frame: pl.DataFrame, where: str, options: Options) -> tuple[p
             name = word.removesuffix(":category") if word not in frame.columns else word
             names.append(name)
             forced |= {name} if name != word else set()
-    if options.labels is not None and options.labels not in names:
-        names.append(options.labels)
-    for name in names:
-        if name not in frame.columns:
-            near = nearest(name, frame.columns)
-            raise InputError(f"data {where!r} has no column {name!r}{near or '.'} Columns: {listed(frame.columns, 30)}")
+    names += [name for name in conditions if name not in names]
+    check_columns(names, frame.columns, where)
     return frame.select(list(dict.fromkeys(names))), forced
 
 
@@ -195,13 +195,3 @@ def column_values(column: pl.Series, as_category: bool, fit: np.ndarray, where: 
         )
     codes = kept.replace_strict(categories, list(range(len(categories))), return_dtype=pl.Float64).to_numpy()
     return Column(column.name, categories=tuple(categories)), codes
-
-
-def labels_array(column: pl.Series, where: str) -> Array:
-    if column.dtype.is_float() and not (column == column.round(0)).all():
-        raise InputError(f"data {where!r}: labels are classes; column {column.name!r} holds decimals")
-    whole = column.cast(int) if column.dtype.is_float() else column
-    values = whole.to_numpy() if whole.dtype.is_integer() else np.array([str(v) for v in whole])
-    field = see_labels(values).field
-    assert isinstance(field.codec, Classes)
-    return Array(field, Held(torch.from_numpy(coded(values, field.codec)), stamp(values)))

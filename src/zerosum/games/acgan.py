@@ -37,10 +37,14 @@ class ACGAN(Game):
     def moves(self) -> list[Move]:
         return [Move("D", self.discriminate), Move("G", self.generate)]
 
+    def render(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        classes = self.labels(len(z)) if y is None else y
+        return self.G(torch.cat([z, F.one_hot(classes, self.classes).float()], 1))
+
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
         """`[n, *spec.x.shape]` of the classes `y` `[n]`, or of classes as often as in the data."""
         classes = self.labels(n) if y is None else y
-        return self.G(torch.cat([self.prior(n), F.one_hot(classes, self.classes).float()], 1))
+        return self.render(self.latent(n), classes)
 
     def classify(self, x: Tensor) -> Tensor:
         """P(y | x), `[n, classes]`."""

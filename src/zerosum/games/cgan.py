@@ -1,24 +1,24 @@
 """Conditional generative adversarial nets. Mirza and Osindero, 2014. arXiv:1411.1784"""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..game import Game, Move, Player
 from ..losses import fake, real
-from ..nets import Maxout, output
+from ..nets import Maxout, embed, output
 from ..optim import Adam
-from ..priors import Labels, Uniform
+from ..priors import Conditions, Uniform
 from ..spec import Field, Spec
 
 
 class CGAN(Game):
     """min_G max_D  E[log D(x|y)] + E[log(1 - D(G(z|y)|y))]                            (Eq. 2)
 
-    Networks of Sec. 4.1, fully connected. Not in the paper: Adam in the place of SGD with momentum.
+    y is a class, numbers and attributes, or a text, which each player reads with a GRU of its own. Networks of Sec. 4.1,
+    fully connected. Not in the paper: Adam in the place of SGD with momentum.
     """
 
-    needs = {"x": ("image", "vector"), "y": ("label",)}
+    needs = {"x": ("image", "vector"), "y": ("label", "vector", "text")}
 
     z_dim: int = 100
     width: int | None = None  # of G's joint layer; None: by the size of x, 1200 at MNIST's as in the paper
@@ -27,10 +27,10 @@ class CGAN(Game):
     condition_d: bool = True  # False: D never sees y, the ablation
 
     def build(self, spec: Spec) -> None:
-        self.prior, self.labels, self.classes = Uniform(self.z_dim), Labels(spec.y.shares), len(spec.y.classes)
+        self.prior, self.conditions = Uniform(self.z_dim), Conditions(spec.y)
         width = self.width or min(1200, max(128, 2 * spec.x.size))
-        self.G = ConditionalGenerator(self.z_dim, self.classes, spec.x, width)
-        self.D = ConditionalDiscriminator(spec.x, self.classes, max(64, width // 5), self.dropout)
+        self.G = ConditionalGenerator(self.z_dim, spec.y, spec.x, width)
+        self.D = ConditionalDiscriminator(spec.x, spec.y, max(64, width // 5), self.dropout)
 
     def players(self) -> dict[str, Player]:
         return {"D": Player(self.D, Adam(self.lr)), "G": Player(self.G, Adam(self.lr))}
@@ -38,13 +38,16 @@ class CGAN(Game):
     def moves(self) -> list[Move]:
         return [Move("D", self.discriminate), Move("G", self.generate)]
 
+    def render(self, z: Tensor, y: Tensor | None = None) -> Tensor:
+        return self.G(z, self.conditions(len(z)) if y is None else y)
+
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
-        """`[n, *spec.x.shape]` of the classes `y` `[n]`, or of classes as often as in the data."""
-        classes = self.labels(n) if y is None else y
-        return self.G(self.prior(n), F.one_hot(classes, self.classes).float())
+        """`[n, *spec.x.shape]` under the conditions `y` `[n, ...]`, or under conditions as the data has them."""
+        y = self.conditions(n) if y is None else y
+        return self.render(self.latent(n), y)
 
     def judge(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.D(x, F.one_hot(y, self.classes).float() * self.condition_d)
+        return self.D(x, y, float(self.condition_d))
 
     def discriminate(self, batch):
         """-E log D(x|y) - E log(1 - D(G(z|y)|y))"""
@@ -59,24 +62,27 @@ class CGAN(Game):
 class ConditionalGenerator(nn.Module):
     """z and y through layers of their own, then a joint one; the paper's widths are 200, 1000 and 1200."""
 
-    def __init__(self, z: int, classes: int, field: Field, width: int):
+    def __init__(self, z: int, y: Field, field: Field, width: int):
         super().__init__()
-        self.z, self.y = nn.Linear(z, width // 6), nn.Linear(classes, width - width // 6)
+        self.embed = embed(y)
+        self.z, self.y = nn.Linear(z, width // 6), nn.Linear(self.embed.width, width - width // 6)
         self.joint = nn.Sequential(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, field.size))
         self.end = nn.Sequential(nn.Unflatten(1, field.shape), output(field))
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
-        return self.end(self.joint(torch.cat([self.z(z), self.y(y)], 1)))
+        return self.end(self.joint(torch.cat([self.z(z), self.y(self.embed(y))], 1)))
 
 
 class ConditionalDiscriminator(nn.Module):
-    """Maxout layers for x (5 pieces), y (5 pieces, a fifth as many units) and both (4 pieces), then a logit `[n]`."""
+    """Maxout layers for x (5 pieces), y (5 pieces, a fifth as many units) and both (4 pieces), then a logit `[n]`.
+    `share` multiplies the embedded y."""
 
-    def __init__(self, field: Field, classes: int, units: int, dropout: float):
+    def __init__(self, field: Field, y: Field, units: int, dropout: float):
         super().__init__()
+        self.embed = embed(y)
         self.x = nn.Sequential(nn.Flatten(), Maxout(field.size, units, 5), nn.Dropout(dropout))
-        self.y = nn.Sequential(Maxout(classes, units // 5, 5), nn.Dropout(dropout))
+        self.y = nn.Sequential(Maxout(self.embed.width, units // 5, 5), nn.Dropout(dropout))
         self.joint = nn.Sequential(Maxout(units + units // 5, units, 4), nn.Dropout(dropout), nn.Linear(units, 1))
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.joint(torch.cat([self.x(x), self.y(y)], 1)).squeeze(1)
+    def forward(self, x: Tensor, y: Tensor, share: float = 1.0) -> Tensor:
+        return self.joint(torch.cat([self.x(x), self.y(self.embed(y) * share)], 1)).squeeze(1)

@@ -41,12 +41,12 @@ class InfoGAN(Game):
     def moves(self) -> list[Move]:
         return [Move("D", self.discriminate), Move("G", self.generate)]
 
-    def latent(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
+    def codes(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
         """Noise, one-hot category, continuous codes."""
         return self.prior(n), self.category(n), self.code(n)
 
-    def sample(self, n: int) -> Tensor:
-        return self.G(torch.cat(self.latent(n), 1))
+    def latent(self, n: int) -> Tensor:
+        return torch.cat(self.codes(n), 1)
 
     def encode(self, x: Tensor) -> Tensor:
         """Q's estimate of the codes, `[n, categories + continuous]`: probabilities, then means."""
@@ -71,12 +71,12 @@ class InfoGAN(Game):
 
     def discriminate(self, batch):
         """-E log D(x) - E log(1 - D(G(z, c))) - lam L_I"""
-        z, category, code = self.latent(batch.n)
+        z, category, code = self.codes(batch.n)
         y = self.G(torch.cat([z, category, code], 1))
         return {"real": real(self.D(batch.x)), "fake": fake(self.D(y)), **self.information(y, category, code)}
 
     def generate(self, batch):
         """-E log D(G(z, c)) - lam L_I"""
-        z, category, code = self.latent(batch.n)
+        z, category, code = self.codes(batch.n)
         y = self.G(torch.cat([z, category, code], 1))
         return {"fool": real(self.D(y)), **self.information(y, category, code)}

@@ -3,6 +3,7 @@
 from torch import nn
 
 from ..spec import Field
+from .conditions import embed
 from .dcgan import DCGANDiscriminator, DCGANGenerator, pyramid
 from .mlp import Discriminator, Maxout, mlp, output
 
@@ -12,6 +13,7 @@ __all__ = [
     "Discriminator",
     "Maxout",
     "discriminator",
+    "embed",
     "generator",
     "mlp",
     "output",

@@ -1,0 +1,55 @@
+"""Ways of a condition into a network, whatever kind it is of: a class, numbers and attributes, or text.
+
+`embed` makes rows of it, which stand beside a latent or other rows (concatenation).
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..spec import Field, Words
+
+
+class Embedding(nn.Module):
+    """y -> rows `[n, width]`."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.width = width
+
+
+def embed(field: Field, width: int = 128) -> Embedding:
+    """A class is one-hot and a row stays as it is, without parameters; a text is read by a GRU of `width` units."""
+    if isinstance(field.codec, Words):
+        return Reader(len(field.codec.vocabulary), width)
+    return OneHot(len(field.classes)) if field.kind == "label" else AsItIs(field.size)
+
+
+class OneHot(Embedding):
+    """Classes `[n]` -> `[n, width]`."""
+
+    def forward(self, y: Tensor) -> Tensor:
+        return F.one_hot(y, self.width).float()
+
+
+class AsItIs(Embedding):
+    """Rows `[n, width]`."""
+
+    def forward(self, y: Tensor) -> Tensor:
+        return y
+
+
+class Reader(Embedding):
+    """Texts `[n, length]`, 0 being no word -> `[n, width]`: a GRU over word vectors, its states averaged over words.
+
+    A text of no words is the zero vector.
+    """
+
+    def __init__(self, vocabulary: int, width: int):
+        super().__init__(width)
+        self.words = nn.Embedding(vocabulary + 1, width, padding_idx=0)
+        self.gru = nn.GRU(width, width, batch_first=True)
+
+    def forward(self, y: Tensor) -> Tensor:
+        there = (y > 0).unsqueeze(2).float()
+        states, _ = self.gru(self.words(y))
+        return (states * there).sum(1) / there.sum(1).clamp(min=1)
