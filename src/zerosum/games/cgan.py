@@ -14,8 +14,8 @@ from ..spec import Field, Spec
 class CGAN(Game):
     """min_G max_D  E[log D(x|y)] + E[log(1 - D(G(z|y)|y))]                            (Eq. 2)
 
-    y is a class, numbers and attributes, or a text, which each player reads with a GRU of its own. Networks of Sec. 4.1,
-    fully connected. Not in the paper: Adam in the place of SGD with momentum.
+    y is a class, numbers and attributes, or a text, which each player reads with a GRU of its own. Networks of
+    Sec. 4.1, fully connected. Not in the paper: Adam in the place of SGD with momentum.
     """
 
     needs = {"x": ("image", "vector"), "y": ("label", "vector", "text")}
