@@ -88,6 +88,7 @@ def train(argv: list[str]) -> int:
         options, _ = parse(argv)
         raise InputError(no_game(options.name))
     from . import games
+    from .data.featured import suited
 
     kind = games.find("r3gan" if word == "auto" else word)
     options, unknown = parse(argv, kind)
@@ -95,7 +96,7 @@ def train(argv: list[str]) -> int:
         raise InputError(no_game(options.name))
     refuse(unknown, [*names(kind), *names(Settings), *names(DataOptions), "evaluate", "dry_run"], "train")  # type: ignore[arg-type]
     options.settings.check()
-    data = open_data(options.source, options.data)
+    data = suited(open_data(options.source, options.data), kind.features)
     if word == "auto":
         from .training import auto, auto_settings
 

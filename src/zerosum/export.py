@@ -90,6 +90,6 @@ def table(x: Tensor, field: Field, labels: dict[str, np.ndarray] | None = None) 
         columns = {n: values[n].tolist() for n in values.dtype.names}
     else:
         flat = values.reshape(len(values), -1)
-        names = [c.name for c in field.codec.columns] if isinstance(field.codec, Columns) else None
+        names = field.codec.names if isinstance(field.codec, Columns) else None
         columns = dict(zip(names or [f"v{i}" for i in range(flat.shape[1])], flat.T, strict=True))
     return pl.DataFrame(columns | {name: v.tolist() for name, v in (labels or {}).items()})

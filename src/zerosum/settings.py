@@ -65,6 +65,9 @@ class DataOptions:
     flip: bool = False  # show mirror images too
     bad_files: Literal["stop", "skip"] = "stop"  # what to do about files that are not pictures
     missing: Literal["stop", "drop"] = "stop"  # what to do about rows with empty cells
+    features: str | None = None  # of scattering events: direct, cartesian (or fat), spherical, scattered
+    transform: str | None = None  # of a table: what G writes, as age:positive,share:bounded(0,1),angle:periodic(360)
+    augment_columns: str | None = None  # of a table: what D sees beside it, as ratio=weight/height**2
     holdout: float = 0.1  # share that is kept from training, for metrics; named sets have their own
     limit: int | None = None  # use only so many examples
     data_dir: Path | None = None  # where local copies of named sets are

@@ -78,6 +78,16 @@ class Columns:
     def width(self) -> int:
         return sum(c.width for c in self.columns)
 
+    @property
+    def written(self) -> int:
+        """Values of a row that a generator writes; the rest, where there is any, follows from them."""
+        return self.width
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the columns in the user's units."""
+        return tuple(c.name for c in self.columns)
+
     @cached_property
     def blocks(self) -> tuple[slice, ...]:
         """Where each column lies in the encoded row."""
@@ -85,20 +95,24 @@ class Columns:
         return tuple(slice(end - c.width, end) for c, end in zip(self.columns, ends, strict=True))
 
     @cached_property
-    def _affine(self) -> tuple[Tensor, Tensor]:
+    def affine(self) -> tuple[Tensor, Tensor]:
+        """Mean and spread of each value of the encoded row, float64."""
         mean = [m for c in self.columns for m in [0.0 if c.categories else c.mean] * c.width]
         std = [s for c in self.columns for s in [1.0 if c.categories else c.std] * c.width]
         return torch.tensor(mean, dtype=torch.float64), torch.tensor(std, dtype=torch.float64)
 
     def encode(self, values: Tensor) -> Tensor:
         """`[n, width]` in the user's units (categories already one-hot) -> standardised float32."""
-        mean, std = (v.to(values.device, torch.float32) for v in self._affine)
+        mean, std = (v.to(values.device, torch.float32) for v in self.affine)
         return (values.to(torch.float32) - mean) / std
 
     def decode(self, x: Tensor) -> np.ndarray:
         """`[n, width]` -> a bare array `[n, columns]`, or a structured array with one named field a column."""
-        mean, std = self._affine
-        values = (x.detach().cpu().double() * std + mean).numpy()
+        mean, std = self.affine
+        return self.values((x.detach().cpu().double() * std + mean).numpy())
+
+    def values(self, values: np.ndarray) -> np.ndarray:
+        """`[n, width]` in the user's units -> what `decode` gives."""
         out = [self._decode_column(c, values[:, block]) for c, block in zip(self.columns, self.blocks, strict=True)]
         if not self.table:
             return as_type(np.stack(out, 1), self.dtype)
@@ -204,6 +218,11 @@ class Field:
             return ()
         return tuple(b for c, b in zip(self.codec.columns, self.codec.blocks, strict=True) if c.categories)
 
+    @property
+    def written(self) -> tuple[int, ...]:
+        """The shape of what a generator writes of one example; the rest of a row, if there is any, follows from it."""
+        return (self.codec.written,) if isinstance(self.codec, Columns) else self.shape
+
     def decode(self, x: Tensor) -> np.ndarray:
         """Back to the user's own units."""
         return self.codec.decode(x)
@@ -264,8 +283,16 @@ def _field(v: dict[str, Any]) -> Field:
         codec = Classes(tuple(v["classes"]["names"]), tuple(v["classes"].get("shares", ())))
     elif "words" in v:
         codec = Words(tuple(v["words"]["vocabulary"]), v["words"]["length"])
+    elif "features" in v:
+        from .features import Features
+
+        f = v["features"]
+        codec = Features.from_json(f, _columns(f).columns, _columns(f["user"]))
     else:
-        c = v["columns"]
-        columns = tuple(Column(**{**column, "categories": tuple(column["categories"])}) for column in c["columns"])
-        codec = Columns(columns, c["dtype"], c["table"])
+        codec = _columns(v["columns"])
     return Field(tuple(v["shape"]), v["kind"], codec, v["extra"])
+
+
+def _columns(c: dict[str, Any]) -> Columns:
+    columns = tuple(Column(**{**column, "categories": tuple(column["categories"])}) for column in c["columns"])
+    return Columns(columns, c["dtype"], c["table"])

@@ -23,6 +23,7 @@ from . import checkpoints, games, runs
 from .data import Data, pictures
 from .data import open as open_data
 from .data.augment import DiffAugment
+from .data.featured import suited
 from .display import Display
 from .engine import Engine, NonFinite
 from .errors import InputError, nearest
@@ -72,7 +73,7 @@ def train(game: str | Game, data: Any, /, settings: Settings | None = None, **op
                 known = [*names(kind), *names(Settings), *names(DataOptions)]
                 raise InputError(f"no option {name!r}{nearest(name, known)}")
         game = kind(**{**preset, **options})
-    return play(game, data, settings)
+    return play(game, suited(data, game.features), settings)
 
 
 def auto_settings(data: Data) -> dict[str, Any]:

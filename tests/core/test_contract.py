@@ -27,7 +27,15 @@ from zerosum.spec import Field, Spec
 
 pytestmark = pytest.mark.contract
 
-TINY = {"width": 8, "z_dim": 6, "blocks": 1, "n_critic": 2, "n_dis": 2, "warm_up": 0}  # hyperparameters by their names
+TINY = {
+    "width": 8,
+    "z_dim": 6,
+    "blocks": 1,
+    "n_critic": 2,
+    "n_dis": 2,
+    "warm_up": 0,
+    "depth": 2,
+}  # hyperparameters by their names
 FIELDS = {
     "points": POINTS,
     "table": TABLE,
@@ -36,6 +44,7 @@ FIELDS = {
     "odd": picture(4, 17, 9),
 }
 CANCELS = {  # game: parameters that cancel out of every objective
+    **{name: {"D.head.bias"} for name in ("cfatgan", "dsgan", "fatgan")},
     "r3gan": {"D.head.bias"},  # D(x) - D(y)
     "sngan": {"D.head.bias"},  # the same, while all logits lie between the hinges
     "wgan": {"D.head.bias"},

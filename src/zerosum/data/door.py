@@ -18,6 +18,7 @@ from .arrays import Data, Group
 from .conditions import remembered
 from .events import files as event_files
 from .events.pythia import pythia
+from .featured import with_features
 from .fields import Options, groups_of
 from .named import NAMES, named, roots
 from .readers import X, is_idx, read_idx, read_npy, read_npz, sort_out
@@ -39,6 +40,9 @@ def open(
     flip: bool = False,
     bad_files: str = "stop",
     missing: str = "stop",
+    features: str | None = None,
+    transform: str | list[str] | None = None,
+    augment_columns: str | list[str] | None = None,
     holdout: float = 0.1,
     limit: int | None = None,
     data_dir: str | Path | None = None,
@@ -59,6 +63,9 @@ def open(
         flip: show each picture mirrored half of the time.
         bad_files: "stop" with an error that names files that are no pictures, or "skip" them.
         missing: "stop" with an error that names empty cells, or "drop" such rows.
+        features: of scattering events: "direct", "cartesian" (or "fat"), "spherical" or "scattered" coordinates.
+        transform: of a table: what a generator writes, "age:positive,share:bounded(0,1),angle:periodic(360)".
+        augment_columns: of a table: what a discriminator sees beside it, "bmi=weight/height**2".
         holdout: share of the examples that is never trained on, where there is no test set; 0 for none.
         limit: use at most so many examples, drawn once at random.
         data_dir: folder in which public sets are looked for, before ZEROSUM_DATA.
@@ -68,10 +75,18 @@ def open(
         InputError: with what was wrong, where, and what would be right.
     """
     given = dict(columns=columns, labels=labels, size=size, flip=flip, bad_files=bad_files, missing=missing)
-    given |= dict(holdout=holdout, limit=limit, data_dir=None if data_dir is None else str(data_dir), memory=memory)
+    given |= dict(
+        features=features,
+        transform=transform,
+        augment_columns=augment_columns,
+        holdout=holdout,
+        limit=limit,
+        data_dir=None if data_dir is None else str(data_dir),
+        memory=memory,
+    )
     if isinstance(source, Data):
         return source
-    options = checked(given)
+    options = checked({k: v for k, v in given.items() if k not in FEATURES})
     where, name = whereabouts(source, options)
     train, held, notes = find(where, options)
     if flip and not any(a.field.kind == "image" for g in train for a in g.arrays.values()):
@@ -81,7 +96,8 @@ def open(
     kept = {k: v for k, v in given.items() if v != DEFAULTS[k]}
     reopen = str(where) if isinstance(where, (str, Path, Stated)) else "memory"
     train, held = with_shares(train, held)
-    return Data(name, tuple(train), reopen, kept, flip, notes, tuple(held) or None)
+    found = Data(name, tuple(train), reopen, kept, flip, notes, tuple(held) or None)
+    return with_features(found, features, transform, augment_columns)
 
 
 def with_shares(train: list[Group], held: list[Group]) -> tuple[list[Group], list[Group]]:
@@ -116,6 +132,7 @@ class Stated:
         return f"{self.path}?{self.query}"
 
 
+FEATURES = ("features", "transform", "augment_columns")
 DEFAULTS: dict[str, Any] = dict(open.__kwdefaults__ or {})
 
 

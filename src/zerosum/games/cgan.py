@@ -1,5 +1,7 @@
 """Conditional generative adversarial nets. Mirza and Osindero, 2014. arXiv:1411.1784"""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -66,8 +68,10 @@ class ConditionalGenerator(nn.Module):
         super().__init__()
         self.embed = embed(y)
         self.z, self.y = nn.Linear(z, width // 6), nn.Linear(self.embed.width, width - width // 6)
-        self.joint = nn.Sequential(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, field.size))
-        self.end = nn.Sequential(nn.Unflatten(1, field.shape), output(field))
+        self.joint = nn.Sequential(
+            nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, math.prod(field.written))
+        )
+        self.end = nn.Sequential(nn.Unflatten(1, field.written), output(field))
 
     def forward(self, z: Tensor, y: Tensor) -> Tensor:
         return self.end(self.joint(torch.cat([self.z(z), self.y(self.embed(y))], 1)))

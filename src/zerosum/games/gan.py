@@ -57,7 +57,8 @@ class GAN(Game):
 
 
 def perceptron(z: int, field: Field, width: int) -> nn.Module:
-    return nn.Sequential(mlp(z, width, width, field.size), nn.Unflatten(1, field.shape), output(field))
+    shape = field.written
+    return nn.Sequential(mlp(z, width, width, math.prod(shape)), nn.Unflatten(1, shape), output(field))
 
 
 def maxout_discriminator(field: Field, units: int, dropout: float) -> nn.Module:

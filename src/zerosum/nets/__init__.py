@@ -27,7 +27,7 @@ def generator(z: int, field: Field, width: int) -> nn.Module:
     if field.kind == "image":
         return DCGANGenerator(z, field, width)
     hidden = [4 * width] * 3
-    return nn.Sequential(mlp(z, *hidden, field.size), output(field))
+    return nn.Sequential(mlp(z, *hidden, *field.written), output(field))
 
 
 def discriminator(field: Field, width: int, norm: bool = False) -> Discriminator:

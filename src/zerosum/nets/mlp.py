@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..features import Completed, Features
 from ..spec import Field
 
 
@@ -58,7 +59,11 @@ class Categories(nn.Module):
 
 
 def output(field: Field) -> nn.Module:
-    """What ends a generator of this field: tanh for pictures, Gumbel-softmax for categories in rows, else nothing."""
+    """What ends a generator of this field: tanh for pictures, Gumbel-softmax for categories in rows, and augmented
+    features after what is written of a row; else nothing."""
     if field.kind == "image":
         return nn.Tanh()
-    return Categories(field) if field.categorical else nn.Identity()
+    ends: list[nn.Module] = [Categories(field)] if field.categorical else []
+    if isinstance(field.codec, Features):
+        ends.append(Completed(field.codec))
+    return nn.Sequential(*ends) if len(ends) > 1 else ends[0] if ends else nn.Identity()
