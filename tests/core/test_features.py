@@ -12,6 +12,7 @@ import torch
 
 import zerosum as zs
 from zerosum import games
+from zerosum.data import Data
 from zerosum.data import open as open_data
 from zerosum.data.featured import suited, with_features
 from zerosum.engine import Engine
@@ -38,7 +39,7 @@ def momenta(n: int = 2000, seed: int = 0, beam: float = BEAM) -> np.ndarray:
     return np.stack([pt * np.cos(phi), pt * np.sin(phi), (plus - minus) / 2, (plus + minus) / 2], 1)
 
 
-def events(n: int = 2000, beams: tuple[float, ...] = (BEAM,)) -> zs.data.Data:
+def events(n: int = 2000, beams: tuple[float, ...] = (BEAM,)) -> Data:
     """As the data door opens them: x of px, py, pz, E; where the beam differs, y is its energy."""
     p = np.concatenate([momenta(n, i, b) for i, b in enumerate(beams)])
     columns = dict(zip(("px", "py", "pz", "E"), p.T, strict=True))
