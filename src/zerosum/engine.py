@@ -5,16 +5,18 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
+from . import processes
+from .draws import parts
 from .errors import InputError
 from .game import EMA, Batch, Clock, Game, Loss, Player, Terms, named_terms, only
+from .guard import Guard, NonFinite, explain, guarded
 from .seeds import mix
 
 INIT, ROUND, SAMPLE = range(3)  # what a derived seed is for
@@ -30,10 +32,6 @@ class Source(Protocol):
     def stream(
         self, position: int, n: int, *, seed: int, rank: int, world: int, device: str, workers: int
     ) -> Iterator[Batch]: ...
-
-
-class NonFinite(ArithmeticError):
-    """A term of the game is no longer a number."""
 
 
 class Engine:
@@ -61,8 +59,7 @@ class Engine:
         augment: nn.Module | None = None,
         workers: int = 0,
     ):
-        self.rank = dist.get_rank() if dist.is_initialized() else 0
-        self.world = dist.get_world_size() if dist.is_initialized() else 1
+        self.rank, self.world = processes.here()
         if batch < 1 or batch % self.world:
             raise InputError(f"batch {batch} does not divide evenly over {self.world} processes")
         if precision not in ("fp32", "bf16"):
@@ -73,6 +70,8 @@ class Engine:
         torch.manual_seed(mix(seed, INIT))  # the same first weights in every process
         game.build(data.spec)
         game.to(device)
+        if self.world > 1:
+            processes.share_statistics(game)
         self.players = {k: p if p.ema or not ema else replace(p, ema=EMA(ema)) for k, p in game.players().items()}
         self.moves = game.moves()
         for move in self.moves:
@@ -82,9 +81,9 @@ class Engine:
                 )
         # What a game froze in `build` stays so, and what no player owns, too.
         self.parameters = {k: [p for p in v.parameters() if p.requires_grad] for k, v in self.players.items()}
-        self._everyone = list(dict.fromkeys(p for owned in self.parameters.values() for p in owned))
+        self.everyone = list(dict.fromkeys(p for owned in self.parameters.values() for p in owned))
         game.requires_grad_(False)
-        for p in self._everyone:
+        for p in self.everyone:
             p.requires_grad_(True)
         self._train()
         self.optimizers = {k: p.optimizer(self.parameters[k]) for k, p in self.players.items()}
@@ -97,10 +96,18 @@ class Engine:
         self._stream: Iterator[Batch] | None = None
         self._sums: Terms = {}
         self._counts: dict[str, int] = {}
+        self.guard, self._step, self._began = Guard(device), 0, 0
+        self.asked: set[int] = set()  # signals that this process was sent
+        self.heard: set[int] = set()  # signals that any process was sent, known to all at the end of the same round
 
     @property
     def clock(self) -> Clock:
         return self.game.clock
+
+    @property
+    def _at(self) -> tuple[int, int, int]:
+        """Which step comes next: (round, examples before the round, number in the round)."""
+        return self.clock.rounds, self._began, self._step
 
     # Playing.
 
@@ -113,21 +120,36 @@ class Engine:
     def round(self) -> None:
         """The game's moves, in order. The i-th repeat of every move sees the i-th batch of the round.
 
-        All randomness of a round derives from (seed, round, rank), so resuming needs no random state.
+        All randomness of a round derives from (seed, round), so resuming needs no random state; every process draws
+        for the whole batch and keeps what belongs to its examples (`draws`). Raises NonFinite where a gradient was
+        not finite; weights, averages and clock are then as they were before it.
         """
-        torch.manual_seed(mix(self.seed, ROUND, self.clock.rounds, self.rank))
+        self._seed_round()
+        self._step, self._began = 0, self.clock.examples
         batches: list[Batch] = []
         for move in self.moves:
             for i in range(move.count(self.clock)):
                 if i == len(batches):
-                    batches.append(self._next())
+                    batches.append(self.next_batch())
                 for name, value in move.play(self, batches[i]).items():
                     key = f"{move.player}/{name}"
                     self._sums[key] = self._sums[key] + value if key in self._sums else value
                     self._counts[key] = self._counts.get(key, 0) + 1
+        if self.guard.waits:
+            self.check()
         for name in self.averages:
             self._average(name, self.batch * len(batches))
+        self.heard |= self.asked if self.world == 1 else set()
         self.clock.rounds += 1
+
+    def check(self) -> None:
+        """Raises NonFinite, with the move, the term and the layer, where a gradient was not finite. Waits for the
+        device."""
+        if (step := self.guard.first()) is not None:
+            self.clock.rounds, self.clock.examples = step[:2]
+            why = explain(self, step)
+            self.clock.examples, self._stream = step[1], None
+            raise NonFinite(why)
 
     def descend(
         self,
@@ -140,11 +162,11 @@ class Engine:
     ) -> Terms:
         """One optimizer step of player `name` on `gain` times the objective; the objective's terms, detached."""
         terms: Terms = {}
-        with only(self.parameters[name], self._everyone):
+        with only(self.parameters[name], self.everyone):
             self.optimizers[name].zero_grad(set_to_none=True)
-            for part in batch.split(self.micro if divisible else batch.n):
+            for part, noise in self.parts(batch, divisible):
                 share = part.n / batch.n
-                with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.precision == "bf16"):
+                with noise, self.cast():
                     found = named_terms(objective(part), getattr(objective, "__name__", "loss"))
                     loss = torch.stack([v.float() for v in found.values()]).sum()
                 if not loss.requires_grad:
@@ -157,9 +179,10 @@ class Engine:
         return terms
 
     def step(self, name: str) -> None:
-        """Average the gradients of player `name` over processes, and let its optimizer use them."""
+        """Average the gradients of player `name` over processes, and let its optimizer use them if they are finite."""
         player, optimizer = self.players[name], self.optimizers[name]
-        self._reduce(self.parameters[name])
+        good = self.guard.allows(self._reduce(self.parameters[name]), self._at)
+        self._step += 1
         if player.schedule:
             now = player.schedule(self.clock)
             for group in optimizer.param_groups:
@@ -168,7 +191,7 @@ class Engine:
                 group.update(now)
         if player.clip:
             nn.utils.clip_grad_norm_(self.parameters[name], player.clip)
-        optimizer.step()
+        guarded(optimizer, good)
         if player.after:
             with torch.no_grad():
                 player.after()
@@ -176,14 +199,14 @@ class Engine:
     def read(self) -> dict[str, float]:
         """Mean of every term since the last reading, over all processes. The one place that waits for the device.
 
-        Raises NonFinite where a term was not a number in any of those rounds.
+        Raises NonFinite where a term or a gradient was not a number in any of those rounds.
         """
+        self.check()
         if not self._sums:
             return {}
         means = torch.stack([self._sums[k] / self._counts[k] for k in self._sums])
         if self.world > 1:
-            dist.all_reduce(means)
-            means /= self.world
+            means = processes.total(means) / self.world
         out = dict(zip(self._sums, means.tolist(), strict=True))
         self._sums, self._counts = {}, {}
         bad = [k for k, v in out.items() if not math.isfinite(v)]
@@ -264,11 +287,11 @@ class Engine:
                     group["betas"] = tuple(group["betas"])
             optimizer.load_state_dict({"state": state, "param_groups": groups})
         vars(self.clock).update(values["clock"])
-        self._stream = None
+        self._stream, self.guard = None, Guard(self.device)
 
     # What it is made of.
 
-    def _next(self) -> Batch:
+    def next_batch(self) -> Batch:
         if self._stream is None:
             self._stream = self.data.stream(
                 self.clock.examples,
@@ -282,6 +305,14 @@ class Engine:
         self.clock.examples += self.batch
         return next(self._stream)
 
+    def _seed_round(self) -> None:
+        torch.manual_seed(mix(self.seed, ROUND, self.clock.rounds, 0))
+
+    def restart(self) -> None:
+        """Data and random numbers as at the beginning of the clock's round."""
+        self._stream = None
+        self._seed_round()
+
     def _train(self) -> None:
         """Training mode, but for networks that no player owns: their batch norms stay as they are."""
         owned = {p for player in self.players.values() for p in player.parameters()}
@@ -291,24 +322,37 @@ class Engine:
             if theirs and owned.isdisjoint(theirs):
                 child.eval()
 
-    def _reduce(self, parameters: list[nn.Parameter]) -> None:
-        """Mean gradient over processes, in one flat message. DDP's wrapper would synchronise only what passes through
-        its `forward`, and objectives call parts of networks: `D.features`, `G.synthesis`."""
+    def parts(self, batch: Batch, divisible: bool = True) -> Iterator[tuple[Batch, AbstractContextManager]]:
+        """Parts of a batch for gradient accumulation, each with the context that draws its random numbers."""
+        return parts(batch, self.micro if divisible else batch.n, self.rank, self.world)
+
+    def cast(self) -> torch.autocast:
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.precision == "bf16")
+
+    def _reduce(self, parameters: list[nn.Parameter]) -> list[Tensor]:
+        """Mean gradient over processes, in one flat message; what of it must be finite.
+
+        DDP's wrapper would synchronise only what passes through its `forward`, and objectives call parts of networks:
+        `D.features`, `G.synthesis`. The message also tells which gradients there are, and which signals came.
+        """
+        grads = [p.grad for p in parameters if p.grad is not None]
         if self.world == 1:
-            return
-        present = torch.tensor([[p.grad is not None] for p in parameters], device=self.device).int()
-        somewhere_nowhere = torch.cat([present, 1 - present], 1)
-        dist.all_reduce(somewhere_nowhere, dist.ReduceOp.MAX)
-        if somewhere_nowhere.all(1).any():
+            return grads
+        there = torch.tensor([float(p.grad is not None) for p in parameters], device=self.device)
+        signals = torch.tensor([float(s in self.asked) for s in processes.SIGNALS], device=self.device)
+        pieces = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+        flat = torch.cat([*(piece.flatten() for piece in pieces), there, signals])
+        processes.total(flat)
+        *sums, there, signals = flat.split([*(p.numel() for p in parameters), len(parameters), len(signals)])
+        if ((there > 0) & (there < self.world)).any():
             raise RuntimeError(
                 "processes disagree about which parameters have a gradient; an objective branches on its data"
             )
-        grads = [p.grad for p in parameters if p.grad is not None]
-        flat = torch.cat([g.flatten() for g in grads])
-        dist.all_reduce(flat)
-        flat /= self.world
-        for g, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
-            g.copy_(part.view_as(g))
+        self.heard |= {s for s, n in zip(processes.SIGNALS, signals.tolist(), strict=True) if n}
+        for p, part in zip(parameters, sums, strict=True):
+            if p.grad is not None:
+                p.grad.copy_(part.view_as(p)).div_(self.world)
+        return [flat]
 
     def _owned(self, player: Player) -> dict[str, Tensor]:
         """A player's parameters and persistent buffers by their names in the game."""
@@ -321,6 +365,8 @@ class Engine:
         assert ema is not None
         weight = 1 - ema.decay(examples, self.clock)
         for name, tensor in self._averaged[player].items():
+            if not self.guard.waits:
+                tensor = torch.where(self.guard.good, tensor, average[name])
             if tensor.is_floating_point():
                 average[name].lerp_(tensor, weight)
             else:

@@ -240,7 +240,7 @@ def _play(run: Run, engine: Engine, settings: Settings, seconds: float, notes: l
             record.reals()
             record.picture()
         while clock.rounds < settings.rounds:
-            engine.round()
+            record.round()
             end = bool(caught) or clock.rounds == settings.rounds
             if end or clock.rounds % settings.saving == 0:
                 record.checkpoint()
@@ -275,10 +275,20 @@ class Recorder:
             free = shutil.disk_usage(self.run.path).free
             raise OSError(f"{where} ({free / 1e6:,.0f} MB are free in {self.run.path}). {self.kept()}") from error
 
+    def round(self) -> None:
+        with self.remedies():
+            self.engine.round()
+
     def read(self) -> dict[str, float]:
-        """The mean terms since the last reading. Raises NonFinite, with what to do, where one is not a number."""
-        try:
+        """The mean terms since the last reading."""
+        with self.remedies():
             return self.engine.read()
+
+    @contextmanager
+    def remedies(self) -> Iterator[None]:
+        """What is not finite is told with what to do about it."""
+        try:
+            yield
         except NonFinite as error:
             raise NonFinite(f"{error}. {self.kept()} A lower learning rate (--lr) is the usual remedy.") from error
 

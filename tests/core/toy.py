@@ -1,19 +1,13 @@
-"""Small fakes: data in memory, games of a few weights, and the worker of the two-process tests."""
+"""Small fakes: data in memory, and games of a few weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
-from pathlib import Path
-from typing import ClassVar
 
-import safetensors.torch
 import torch
-import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zerosum.engine import Engine
 from zerosum.game import EMA, Batch, Game, Move, Player
 from zerosum.losses import fake, real
 from zerosum.nets import Discriminator, mlp
@@ -151,73 +145,3 @@ class Weight(Game):
     @property
     def w(self) -> float:
         return self.G.weight.item()
-
-
-class Paired(Game):
-    """A GAN whose latents are data, so that nothing in it is random after the first weights."""
-
-    needs: ClassVar[dict[str, tuple[str, ...]]] = {"x": ("vector",), "z": ("vector",)}
-
-    def build(self, spec: Spec) -> None:
-        self.G = mlp(spec.z.size, 16, spec.x.size, act=nn.Tanh)
-        self.D = Discriminator(mlp(spec.x.size, 16, last=nn.Tanh()), 16)
-
-    def players(self) -> dict[str, Player]:
-        return {"D": Player(self.D, SGD(0.1, 0.5), clip=0.2), "G": Player(self.G, SGD(0.1, 0.5), ema=EMA(64, None))}
-
-    def moves(self) -> list[Move]:
-        return [Move("D", self.discriminate, times=2), Move("G", self.generate), Move("D", self.slope, every=2)]
-
-    def discriminate(self, batch):
-        features = self.D.features(batch.x)  # past `forward`, which DDP's wrapper would not see
-        return {"real": real(self.D.head(features).squeeze(1)), "fake": fake(self.D(self.G(batch.z)))}
-
-    def slope(self, batch):
-        return self.D.head.weight.square().sum() * batch.x.square().mean()
-
-    def generate(self, batch):
-        return real(self.D(self.G(batch.z)))
-
-
-class Torn(Game):
-    """Each process gives a gradient to another layer, of the same size: an objective that branches on its data."""
-
-    def build(self, spec: Spec) -> None:
-        self.G = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
-
-    def players(self) -> dict[str, Player]:
-        return {"G": Player(self.G, SGD(0.1))}
-
-    def moves(self) -> list[Move]:
-        return [Move("G", self.generate)]
-
-    def generate(self, batch):
-        return self.G[dist.get_rank()](batch.x).mean()
-
-
-def paired_data() -> Rows:
-    return Rows.random(48, x=rows("x", "y"), z=rows("z"))
-
-
-def play_paired(folder: Path, name: str) -> None:
-    engine = Engine(Paired(), paired_data(), batch=16, seed=3)
-    engine.play(6)
-    tensors = {k: v.clone() for k, v in engine.state()[0].items()}
-    terms = {f"term/{k}": torch.tensor(v) for k, v in engine.read().items()}
-    safetensors.torch.save_file(tensors | terms, folder / f"{name}.safetensors")
-
-
-def process(rank: int, folder: Path, task: str) -> None:
-    """One of two processes that meet over a file in `folder`."""
-    torch.set_num_threads(1)
-    store = f"file://{folder / 'store'}"
-    dist.init_process_group("gloo", init_method=store, rank=rank, world_size=2, timeout=timedelta(seconds=60))
-    if task == "paired":
-        play_paired(folder, f"rank{rank}")
-    else:
-        try:
-            Engine(Torn(), Rows.random(x=POINTS), batch=8).round()
-        except RuntimeError as error:
-            (folder / f"rank{rank}.txt").write_text(str(error))
-    dist.barrier()
-    dist.destroy_process_group()
