@@ -237,7 +237,8 @@ def sample(
         run: its folder, number or name, or "latest"
         n: how many
         seed: the same seed gives the same samples
-        out: .png, .npy, .npz, .csv, .parquet, or a folder; a picture in the run folder if not said
+        out: .png, .npy, .npz, .csv, .parquet, or a folder; of events also .hepmc, .lhe, .root, .txt; a picture in the
+            run folder if not said
         condition: a class, as 3 or cat,dog; numbers and attributes, as beam=25; or a caption; several with ; take turns
         extrapolate: allow conditions outside of the range trained on
         round: of which checkpoint, the newest if not said

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from . import event_export
 from .data import pictures
 from .errors import InputError
 from .spec import Columns, Pixels
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .spec import Field
 
 SUFFIXES = ".png, .npy, .npz, .csv, .parquet, or a folder"
+EVENTS = ".hepmc, .lhe, .root and .txt"
 
 
 def write(
@@ -33,11 +35,19 @@ def write(
 
     .png is one picture of all; .npy and .npz hold the user's units; .csv and .parquet one row a sample; a path without
     a suffix is a folder, of one PNG a picture, or of samples.csv. `reference` are real examples for a scatter plot;
-    `labels`, the classes of the samples under their column's name, go into tables and .npz.
+    `labels`, the classes of the samples under their column's name, go into tables and .npz. Events of particle physics
+    go to .hepmc, .lhe, .root and .txt, too.
     """
     suffix = path.suffix.lower()
+    facts = field.extra.get("events")
+    if facts and suffix in event_export.SUFFIXES:
+        beam = (labels or {}).get("beam")
+        return event_export.write(field.decode(x), facts, path, None if beam is None else beam.reshape(-1))
+    if not facts and suffix in event_export.SUFFIXES and suffix != ".npz":
+        raise InputError(f"{EVENTS} hold events of particle physics; these samples are none. --out takes {SUFFIXES}")
     if suffix not in (".png", ".npy", ".npz", ".csv", ".parquet", ""):
-        raise InputError(f"cannot write samples as {path.suffix!r}; --out takes {SUFFIXES}")
+        more = f"; events also {EVENTS}" if facts else ""
+        raise InputError(f"cannot write samples as {path.suffix!r}; --out takes {SUFFIXES}{more}")
     path.parent.mkdir(parents=True, exist_ok=True)
     if suffix == ".png":
         pictures.picture(x, field, reference).save(path)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from .cards import Card
+from .events import event_measures
 from .features import SIDE, FeatureNet, of_data, shrink
 from .neighbours import nearest_neighbours
 from .suite import VALUES, Measure, Sight, copying_measure, draw, image_measures, vector_measures
@@ -17,7 +18,7 @@ from .suite import VALUES, Measure, Sight, copying_measure, draw, image_measures
 if TYPE_CHECKING:
     from ..data import Data
 
-VECTORS, IMAGES = 10_000, 2000  # samples, where the held-out part allows
+VECTORS, IMAGES, EVENTS = 10_000, 2000, 100_000  # samples, where the held-out part allows
 FEWEST = 20  # training examples
 FEWEST_UNSEEN = 20  # held-out examples, to serve as floor or as reference
 
@@ -46,6 +47,7 @@ def evaluate(
     By default n is 10,000 vectors or 2000 images, or what the held-out part has; metrics of quadratic cost take 2000 at
     most. With fewer than 20 held-out examples, or fewer than n, there is no floor.
 
+    Events of particle physics are compared by `metrics.events`, up to 100,000 of them.
     Tables are compared as encoded: numbers in standard deviations, categories one-hot. Images are looked at through
     `features`, by default a network trained on the data itself, and for some metrics as pixels, at most 64 a side.
 
@@ -61,7 +63,10 @@ def evaluate(
     see = Sight(network)
 
     say("real data", 0.1)
-    measures = image_measures(data, see, n, seed) if network else vector_measures(data, n, seed, unseen)
+    if "events" in data.spec.x.extra:
+        measures = event_measures(data, n, seed)
+    else:
+        measures = image_measures(data, see, n, seed) if network else vector_measures(data, n, seed, unseen)
     if unseen:
         measures.append(copying_measure(data, _points, n, seed))
 
@@ -118,7 +123,8 @@ def _samples(data: Data, n: int | None, repeats: int) -> int:
         if n < FEWEST:
             raise InputError(f"n is at least {FEWEST} samples, not {n}")
         return n
-    most = VECTORS if data.spec.x.kind == "vector" else min(IMAGES, max(FEWEST, 2**28 // data.spec.x.size))
+    vectors = EVENTS if "events" in data.spec.x.extra else VECTORS
+    most = vectors if data.spec.x.kind == "vector" else min(IMAGES, max(FEWEST, 2**28 // data.spec.x.size))
     unseen = len(data.held_out)
     return min(most, max(unseen // 2, min(unseen, 200)) if unseen >= FEWEST_UNSEEN else len(data))
 

@@ -63,8 +63,13 @@ class Sight:
 
 
 def draw(data: Data, n: int, seed: int) -> Tensor:
-    """n distinct examples of x in random order (all, if there are fewer), on the cpu."""
-    x = data.take(n, seed=seed).x.cpu()
+    """n distinct examples of x in random order (all, if there are fewer), on the cpu. Weighted ones are drawn again, in
+    proportion."""
+    batch = data.take(n, seed=seed)
+    x = batch.x.cpu()
+    if "w" in batch.tensors:
+        generator = torch.Generator().manual_seed(seed)
+        return x[torch.multinomial(batch.w[:, 0].double(), len(x), replacement=True, generator=generator)]
     return x[torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))]
 
 
