@@ -28,6 +28,7 @@ GameName = Positional[Annotated[str, arg(metavar="GAME")]]
 AnyGame = Positional[Annotated[str | None, arg(metavar="[GAME]")]]
 Source = Positional[Annotated[str, arg(metavar="DATA")]]
 AnySource = Positional[Annotated[str | None, arg(metavar="[DATA]")]]
+AnyRuns = Positional[Annotated[str, arg(metavar="[RUNS]")]]
 Count = Annotated[int, arg(aliases=["-n"])]
 AnyCount = Annotated[int | None, arg(aliases=["-n"])]
 
@@ -394,6 +395,30 @@ def open_data(source: str, options: DataOptions) -> Data:
     return open(source, **asdict(options))
 
 
+# The studio.
+
+
+def studio(
+    runs: AnyRuns = "runs",
+    host: str = "127.0.0.1",
+    port: int = 8642,
+    token: str | None = None,
+    hosts: tuple[str, ...] = (),
+) -> None:
+    """Serve a web page to watch, play and judge: zerosum studio [RUN|RUNS].
+
+    Args:
+        runs: a run, or a folder of runs
+        host: the address to listen on; 0.0.0.0 lets other machines in, and makes a token
+        port: 0 takes any that is free
+        token: what the page's address must then hold; made up if not said
+        hosts: further names under which this machine is reached
+    """
+    from . import studio
+
+    studio.serve(runs, host, port, token, hosts)
+
+
 # Speed.
 
 
@@ -428,6 +453,7 @@ VERBS: dict[str, Callable[[list[str]], int | None]] = {
     "show": verb("show", show),
     "cite": verb("cite", cite),
     "data": verb("data", look),
+    "studio": verb("studio", studio),
     "bench": verb("bench", bench),
 }
 

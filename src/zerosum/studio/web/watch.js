@@ -1,0 +1,188 @@
+// Watch: a run as it learns.
+import { chart, plane } from "./chart.js";
+import { api, careful, duration, figure, fill, h, toast } from "./dom.js";
+import { STATES } from "./app.js";
+
+const FACTS = new Set(["round", "examples", "seconds"]);
+const WORDS = { G: "Generator", D: "Discriminator", score: "Distance to held-out data" };
+
+export async function watch(target, name) {
+  const run = await api(`runs/${name}`);
+  let summary = run, readings = await api(`runs/${name}/stats`), known = [], scores = [];
+  const charts = new Map(), curves = h("div.grid");
+  const head = h("section.panel"), doctor = h("section.panel.span4"), stage = h("section.panel.span8"), judged = h("section.panel.span4", { hidden: true });
+  const side = h("div.span4", { style: { display: "grid", gap: "1.1rem", "align-content": "start" } }, doctor, judged);
+  const scoreChart = chart({ height: 200 });
+  fill(judged, h("h2", "What D thinks"), h("p.soft", "D's logits on real and generated samples: middle and spread. Where the two meet, D cannot tell them apart."), scoreChart);
+  fill(target, head, h("div.grid", stage, side), curves);
+
+  const scrubber = scrub(name, stage, run.kind);
+
+  const actions = h("div.row"), bar = h("progress", { "aria-label": "rounds played" }), facts = h("div.facts"), words = h("pre", { hidden: true });
+  fill(head, h("div.row.apart", h("div", h("h1", name), h("p.soft", `${run.game} on ${run.data}`)), actions), bar, facts, words);
+  let drawn = "";
+  function header() {
+    const s = summary, left = s.speed && s.state === "playing" ? (s.planned - s.rounds) / s.speed : NaN;
+    const now = [s.state, s.job, s.measuring, s.saved > 0].join();
+    if (now !== drawn) buttons(s); // only then, or a button would be replaced under the finger
+    drawn = now;
+    bar.max = s.planned || 1;
+    bar.value = s.rounds;
+    fill(
+      facts,
+      fact(`${figure(s.rounds)} of ${figure(s.planned)}`, "rounds"),
+      fact(s.speed ? `${figure(s.speed)}/s` : "–", "rounds a second"),
+      s.state === "playing" && fact(duration(left), "left"),
+      fact(duration(s.seconds), "trained"),
+      fact(figure(s.examples), "real examples shown"),
+      fact(figure(readings.findLast((row) => "score" in row)?.score), "distance to held-out data"),
+    );
+    words.hidden = s.state !== "failed" || !s.said;
+    words.textContent = s.said || "";
+  }
+  function buttons(s) {
+    const act = (verb) => careful(() => api(`jobs/${s.job}/${verb}`, {}));
+    const mine = s.job !== null && ["playing", "paused", "starting"].includes(s.state), can = ["stopped", "finished", "failed"].includes(s.state) && s.saved > 0;
+    fill(
+      actions,
+      h("span.pill", { id: "state" }, h(`span.dot.${s.state}`), STATES[s.state]),
+      mine && s.state === "playing" && h("button", { id: "pause", onclick: act("pause") }, "Pause"),
+      mine && s.state === "paused" && h("button.primary", { id: "continue", onclick: act("continue") }, "Continue"),
+      mine && h("button", { id: "stop", onclick: act("stop"), title: "Finishes the round, saves and ends" }, "Stop and save"),
+      can && h("button", { id: "resume", onclick: careful(() => resume(summary)) }, s.saved >= s.planned ? "Train on" : "Resume"),
+      can && h("button", { id: "evaluate", disabled: s.measuring, onclick: careful(async () => (await api(`runs/${name}/evaluate`, {}), toast("Measuring: the cards appear under Compare", true))) }, s.measuring ? "Measuring…" : "Evaluate"),
+    );
+  }
+  const resume = async (s) => {
+    const rounds = s.saved >= s.planned ? Number(prompt("How many rounds shall it have in all?", 2 * s.planned)) : undefined;
+    if (rounds !== undefined && !(rounds > s.saved)) return;
+    await api(`runs/${name}/resume`, rounds ? { rounds } : {});
+  };
+
+  function draw() {
+    const terms = [...new Set(readings.flatMap((row) => Object.keys(row)))].filter((key) => !FACTS.has(key));
+    const groups = Map.groupBy(terms, (key) => key.split("/")[0]);
+    for (const [group, keys] of groups) {
+      if (!charts.has(group)) {
+        const made = chart();
+        charts.set(group, made);
+        curves.append(h("section.panel.span6", h("h2", WORDS[group] || group), made));
+      }
+      charts.get(group).show(
+        keys.map((key, i) => ({ name: key.split("/").slice(1).join("/") || key, ink: `c${i % 8}`, points: readings.filter((row) => key in row).map((row) => [row.round, row[key]]) })),
+      );
+    }
+  }
+
+  async function diagnose() {
+    const { findings } = await api(`runs/${name}`);
+    fill(
+      doctor,
+      h("h2", "Doctor"),
+      findings.length
+        ? findings.map((f) => h(`div.finding.${f.severity}`, h("b", f.name.replaceAll("_", " ")), h("small", ` since round ${figure(f.since_round)}`), h("p", f.says), f.evidence && h("p", h("small", typeof f.evidence === "string" ? f.evidence : JSON.stringify(f.evidence))), f.remedy && h("p", h("b", "Try: "), f.remedy)))
+        : h("p.soft", "No complaints."),
+    );
+  }
+
+  async function moments(rounds) {
+    const fresh = rounds.filter((round) => !known.includes(round));
+    known = rounds;
+    for (const round of fresh) {
+      const moment = await api(`runs/${name}/moments/${round}`).catch(() => null);
+      if (!moment) continue;
+      if (moment.scores) scores.push([round, moment.scores]);
+      if (moment.plane) scrubber.plane(round, moment.plane);
+    }
+    if (!fresh.length || !scores.length) return;
+    scores.sort((a, b) => a[0] - b[0]);
+    judged.hidden = false;
+    const middle = (q) => q[q.length >> 1], band = (kind) => scores.map(([r, s]) => [r, s[kind][3], s[kind].at(-4)]);
+    scoreChart.show(["real", "fake"].map((kind) => ({ name: kind, ink: kind, points: scores.map(([r, s]) => [r, middle(s[kind])]), band: band(kind) })));
+  }
+
+  header();
+  draw();
+  scrubber.pictures(run.pictures);
+  diagnose().catch(() => {});
+  api(`runs/${name}/moments`).then(moments, () => {});
+
+  const source = new EventSource(`/api/runs/${name}/events?since=${readings.at(-1)?.round ?? -1}`);
+  let checked = run.saved;
+  source.onmessage = careful(async (event) => {
+    const news = JSON.parse(event.data);
+    summary = news.run;
+    if (news.readings.length) {
+      readings = [...readings.filter((row) => row.round < news.readings[0].round), ...news.readings];
+      draw();
+    }
+    header();
+    scrubber.pictures(summary.pictures);
+    if (summary.saved !== checked) {
+      checked = summary.saved;
+      diagnose().catch(() => {});
+    }
+    await moments(news.moments);
+  });
+  return () => source.close();
+}
+
+const fact = (value, label) => h("div", h("b", value), h("span", label));
+
+/** Samples through time: pictures, or the plane. It follows the newest until somebody takes the slider. */
+function scrub(name, stage, kind) {
+  let rounds = [], planes = new Map(), follow = true, timer = null;
+  const image = h("img", { alt: "samples of the same latents" }), map = plane(), box = h("div.stage", image), said = h("span");
+  const slider = h("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "round of the samples", id: "scrubber" });
+  const title = h("h2", "Samples through time"), note = h("p.soft", "The same latents, round after round.");
+  const button = h("button", { id: "film", title: "Play from the beginning", "aria-label": "Play from the beginning" }, "▶");
+  fill(stage, h("div.row.apart", title, h("a", { href: `/api/runs/${name}/pictures/reals`, target: "_blank" }, "real ones")), note, box, h("div.scrub", button, slider, said));
+
+  const list = () => (planes.size ? [...planes.keys()].sort((a, b) => a - b) : rounds);
+  function paint() {
+    const all = list(), at = all[Math.min(all.length - 1, Number(slider.value))];
+    if (at === undefined) return;
+    said.textContent = `round ${at.toLocaleString("en")}`;
+    slider.setAttribute("aria-valuetext", said.textContent);
+    if (planes.size) {
+      if (map.parentNode !== box) {
+        fill(box, map);
+        title.textContent = "The game in the plane";
+        fill(note, "Real points ", h("b", { style: { color: "var(--real)" } }, "green"), ", generated ones ", h("b", { style: { color: "var(--fake)" } }, "orange"), ". The ground is what D takes for real and for fake; arrows are its gradient, along which G is pulled.");
+      }
+      map.show(planes.get(at));
+    } else image.src = `/api/runs/${name}/pictures/${at}`;
+  }
+  function update() {
+    const all = list();
+    slider.max = Math.max(0, all.length - 1);
+    if (follow) slider.value = slider.max;
+    paint();
+  }
+  slider.oninput = () => {
+    follow = Number(slider.value) === Number(slider.max);
+    paint();
+  };
+  button.onclick = () => {
+    clearInterval(timer);
+    slider.value = 0;
+    follow = false;
+    paint();
+    timer = setInterval(() => {
+      if (Number(slider.value) >= Number(slider.max) || !slider.isConnected) return (clearInterval(timer), (follow = true));
+      slider.value = Number(slider.value) + 1;
+      paint();
+    }, 350);
+  };
+  return {
+    pictures(found) {
+      if (found.join() === rounds.join()) return;
+      rounds = found;
+      if (!planes.size) update();
+    },
+    plane(round, moment) {
+      planes.set(round, moment);
+      update();
+    },
+  };
+}
