@@ -16,7 +16,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
-from .. import __version__, runs
+from .. import __version__
+from ..conditions import understand
 from ..engine import draw
 from ..errors import InputError
 from ..runs import Run
@@ -290,7 +291,7 @@ def playing(app: FastAPI, studio: Studio) -> None:
         model = studio.model(name, how.round)
         if "x" not in model.spec:
             raise InputError(f"{name} translates; give it a picture")
-        y = runs.classes(model.game, model.spec, how.n, how.condition)
+        y = understand(model.game, model.spec, how.n, how.condition)
         with model.lock:
             return model.pack(draw(model.game, how.n, how.seed, y=y))
 
@@ -298,8 +299,6 @@ def playing(app: FastAPI, studio: Studio) -> None:
     def latents(name: Name, how: Latents) -> dict[str, Any]:
         """The latents of those samples."""
         model = studio.model(name, how.round)
-        if not model.priors:
-            raise InputError(f"{name} draws no latents")
         return {"z": [[round(v, 5) for v in row] for row in model.latents(how.n, how.seed).tolist()]}
 
     @app.post("/api/runs/{name}/render", tags=["play"])
@@ -308,24 +307,21 @@ def playing(app: FastAPI, studio: Studio) -> None:
         model = studio.model(name, how.round)
         if len({len(row) for row in how.z}) > 1:
             raise InputError("latents must all have the same length")
-        y = runs.classes(model.game, model.spec, len(how.z), how.condition)
+        y = understand(model.game, model.spec, len(how.z), how.condition)
         return model.pack(model.render(torch.tensor(how.z, dtype=torch.float32), y))
 
     @app.get("/api/runs/{name}/directions", tags=["play"])
     def directions(name: Name) -> dict[str, Any]:
         """The principal directions of its latents."""
         model = studio.model(name)
-        if not model.priors:
-            raise InputError(f"{name} draws no latents")
-        return {"directions": [[round(v, 5) for v in row] for row in model.directions().tolist()]}
+        return {"directions": [[round(v, 5) for v in row] for row in model.directions.tolist()]}
 
     @app.post("/api/runs/{name}/invert", tags=["play"])
     def invert(name: Name, upload: Upload) -> dict[str, Any]:
         """The latents whose sample comes closest to a picture."""
         model = studio.model(name, upload.round)
-        if not model.priors:
-            raise InputError(f"{name} draws no latents")
-        z, distance = model.invert(model.tensor(upload.picture))
+        y = understand(model.game, model.spec, 1, upload.condition)
+        z, distance = model.invert(model.tensor(upload.picture), y)
         return {"z": [round(v, 5) for v in z.tolist()], "distance": distance}
 
     @app.post("/api/runs/{name}/encode", tags=["play"])

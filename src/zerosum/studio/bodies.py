@@ -16,7 +16,9 @@ Name = Annotated[str, InPath(pattern=rf"^{NAME}$", description="a run's folder, 
 Number = Annotated[int, InPath(ge=0, le=2**53)]
 Seed = Annotated[int, Field(ge=0, lt=2**53, description="the same seed gives the same samples")]
 Round = Annotated[int | None, Field(ge=0, le=2**53, description="of which checkpoint; the newest if not said")]
-Condition = Annotated[str | None, Field(max_length=1000, description="a class, or several that take turns: cat,dog")]
+Condition = Annotated[
+    str | None, Field(max_length=1000, description="a class, as cat; numbers, as beam=25; or a caption")
+]
 Picture = Annotated[Base64Bytes, Field(max_length=12 * 2**20, description="a PNG, JPEG, WebP, BMP, GIF or TIFF file")]
 Values = dict[str, bool | int | float | str | list[bool | int | float | str] | None]
 
@@ -82,6 +84,7 @@ class Upload(Body):
     """A picture for a model to look at."""
 
     picture: Picture
+    condition: Condition = None
     round: Round = None
 
 

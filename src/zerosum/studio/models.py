@@ -1,8 +1,4 @@
-"""What runs learned, kept in memory: latents in, samples out, in milliseconds.
-
-A game draws its latents from `Prior` modules. Giving it latents means letting those modules give them back, so every
-game can be walked through, whatever its `sample` does with them.
-"""
+"""What runs learned, kept in memory: latents in, samples out, in milliseconds."""
 
 from __future__ import annotations
 
@@ -11,9 +7,8 @@ import inspect
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,17 +16,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from .. import conditions, latent
+from ..conditions import conditional
 from ..data import pictures
 from ..data.images import MODES, Plan, decode, why
-from ..engine import BLOCK, SAMPLE
 from ..errors import InputError
 from ..game import Game
-from ..priors import Labels, Normal, Prior
-from ..runs import Run, conditional
-from ..seeds import mix
+from ..runs import Run
 from ..spec import Field, Spec
 
 HELD = 3  # models in memory
+SLIDERS = 8  # directions shown
+SEARCH = 120  # steps of an inversion
+EXAMPLES = 12  # conditions that are offered where they are not classes
 ABILITIES = ("encode", "translate", "classify", "score", "complete")
 
 
@@ -59,126 +56,57 @@ class Model:
             "kind": self.out.kind,
             "shape": list(self.out.shape),
             "abilities": [name for name in ABILITIES if callable(getattr(self.game, name, None))],
-            "latents": self.size if walkable else 0,
-            "gaussian": walkable and all(isinstance(p, Normal) for p in self.priors),
+            "latents": self.shape.numel() if walkable else 0,
+            "gaussian": walkable and latent.natural(self.game) == "spherical",
             "invertible": walkable and self.out.kind == "image",
             "condition": None,
         }
         if conditional(self.game) and "y" in self.spec:
             y = self.spec.y
-            shown["condition"] = {"kind": y.kind, "classes": list(y.classes), "shape": list(y.shape)}
+            some = conditions.caption(y, conditions.some(y, EXAMPLES))
+            shown["condition"] = {"kind": y.kind, "classes": list(y.classes), "examples": some}
         return shown
 
-    # Latents.
+    # Latents, as rows whatever their shape in the game.
 
     def walkable(self) -> bool:
-        with self.lock, torch.no_grad():
-            return bool(self.priors)
-
-    @property
-    def priors(self) -> list[Prior]:
-        """Those from which `sample` draws, in its order, without labels."""
-        if not hasattr(self, "_priors"):
-            self._priors: list[Prior] = []
-            self.size = 0
-            if hasattr(self.game, "sample") and "x" in self.spec:
-                with torch.random.fork_rng([]):
-                    self._priors, drawn = self._record(2)
-                self.size = drawn.shape[1]
-        return self._priors
-
-    def _record(self, n: int, y: Tensor | None = None) -> tuple[list[Prior], Tensor]:
-        """The priors that a call of `sample` asks, and what they gave, side by side `[n, size]`. What game takes a
-        condition is given one: then no latent depends on which."""
-        if y is None and conditional(self.game):
-            of = self.spec.y
-            y = torch.zeros(n, *of.shape, dtype=torch.long if of.kind == "label" else torch.float32)
-        asked: list[Prior] = []
-        gave: list[Tensor] = []
-
-        def note(module: Prior, args: tuple, out: Tensor) -> None:
-            asked.append(module)
-            gave.append(out.float().flatten(1))
-
-        everywhere = [m for m in self.game.modules() if isinstance(m, Prior) and not isinstance(m, Labels)]
-        handles = [m.register_forward_hook(note) for m in everywhere]
+        """Has it a latent space?"""
         try:
-            self.game.sample(n, **({} if y is None else {"y": y}))
-        finally:
-            for handle in handles:
-                handle.remove()
-        return asked, torch.cat(gave, 1) if gave else torch.zeros(n, 0)
+            latent.need(self.game, "latent")
+        except InputError:
+            return False
+        return "x" in self.spec
 
-    @torch.no_grad()
+    @cached_property
+    def shape(self) -> torch.Size:
+        """Of one sample's latents. Raises InputError where there are none."""
+        return latent.latents(self.game, 1).shape[1:]
+
     def latents(self, n: int, seed: int = 0) -> Tensor:
         """`[n, size]`, those of the first n samples that `zerosum sample --seed` draws."""
-        assert self.priors
-        blocks = []
-        with self.lock, torch.random.fork_rng([]):
-            for i in range(0, n, BLOCK):
-                torch.manual_seed(mix(seed, SAMPLE, i))
-                blocks.append(self._record(BLOCK)[1])
-        return torch.cat(blocks)[:n]
+        with self.lock:
+            return latent.latents(self.game, n, seed).flatten(1)
 
-    @torch.no_grad()
     def render(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Samples `[n, *shape]` of these latents `[n, size]`. Other noise, if any, is the same at every call."""
-        if not self.priors:
-            raise InputError(f"{self.name} draws no latents that could be given")
-        if z.ndim != 2 or z.shape[1] != self.size or not len(z) or not torch.isfinite(z).all():
-            raise InputError(f"latents of {self.name} are {self.size} finite numbers each")
-        with self.lock, self._giving(z), torch.random.fork_rng([]):
-            torch.manual_seed(0)
-            return self.game.sample(len(z), **({} if y is None else {"y": y})).float()
+        size = self.shape.numel()
+        if z.ndim != 2 or z.shape[1] != size or not len(z) or not torch.isfinite(z).all():
+            raise InputError(f"latents of {self.name} are {size} finite numbers each")
+        with self.lock:
+            return latent.render(self.game, z.view(-1, *self.shape), latent.held(self.game, y))
 
-    @contextmanager
-    def _giving(self, z: Tensor) -> Iterator[None]:
-        """Inside, the priors give `z`, each its part."""
-        begin, handles, queues = 0, [], {}
-        for prior in self.priors:
-            with torch.random.fork_rng([]):
-                shape = prior(1).shape[1:]
-            width = shape.numel()
-            queues.setdefault(prior, []).append(z[:, begin : begin + width].reshape(len(z), *shape))
-            begin += width
-        for prior, queue in queues.items():
-            handles.append(prior.register_forward_hook(lambda module, args, out, queue=queue: queue.pop(0)))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+    @cached_property
+    def directions(self) -> Tensor:
+        """`[k, size]`, unit length: along which samples change most."""
+        with self.lock:
+            return latent.directions(self.game, "pca", SLIDERS, 512)
 
-    def directions(self, k: int = 8) -> Tensor:
-        """`[k, size]`: the latents' principal directions by how much samples change along them, one standard deviation
-        of the prior long: by regression on the samples' principal components (GANSpace, Harkonen et al. 2020)."""
-        z = self.latents(512, seed=1).double()
-        x = torch.cat([self.render(part) for part in z.float().split(128)]).flatten(1).double()
-        centred, spread = z - z.mean(0), z.std(0).clamp_min(1e-6)
-        with torch.random.fork_rng([]):
-            torch.manual_seed(0)
-            principal = torch.pca_lowrank(x - x.mean(0), q=min(k, *x.shape, self.size))[2]
-        scores = (x - x.mean(0)) @ principal
-        slope = torch.linalg.lstsq(centred, scores / scores.std(0).clamp_min(1e-12)).solution.T * spread.square()
-        return (slope / slope.norm(dim=1, keepdim=True).clamp_min(1e-12) * spread.mean() * z.shape[1] ** 0.25).float()
-
-    def invert(self, x: Tensor, steps: int = 100, starts: int = 8) -> tuple[Tensor, float]:
-        """Latents `[size]` whose sample comes closest to a picture `[1, c, h, w]`, and the distance that is left
-        (root mean square, in [0, 2]): the best of some draws, then descent by Adam."""
-        z = self.latents(256, seed=2)
-        far = (self.render(z) - x).square().flatten(1).mean(1)
-        z = z[far.argsort()[:starts]].clone().requires_grad_(True)
-        optimizer = torch.optim.Adam([z], lr=0.05)
-        with self.lock, torch.enable_grad(), torch.random.fork_rng([]):
-            for _ in range(steps):
-                optimizer.zero_grad()
-                with self._giving(z):
-                    torch.manual_seed(0)
-                    loss = (self.game.sample(starts) - x).square().flatten(1).mean(1)
-                (loss.sum() + 1e-3 * z.square().sum(1).mean()).backward()
-                optimizer.step()
-        far = (self.render(z.detach()) - x).square().flatten(1).mean(1)
-        return z.detach()[far.argmin()], float(far.min().sqrt())
+    def invert(self, x: Tensor, y: Tensor | None = None) -> tuple[Tensor, float]:
+        """Latents `[size]` whose sample comes closest to a picture `[1, c, h, w]`, and the distance that is left, a
+        root mean square."""
+        with self.lock:
+            found = latent.invert(self.game, x, y=y, steps=SEARCH, restarts=2)
+        return found.z.flatten(), float(found.error.sqrt())
 
     # Pictures in and out.
 

@@ -112,17 +112,13 @@ async function walk(target, name, model) {
   const controls = [h("label.row", "Seed", h("div", seedInput)), h("button", { id: "another", onclick: () => ((seedInput.value = Number(seedInput.value) + 1), seedInput.oninput()) }, "Others")];
   const cutter = h("input", { type: "range", min: 0, max: 1.5, step: 0.05, value: 1, id: "truncation", oninput: latest(async () => ((truncation = Number(cutter.value) || 0.001), await repaint())) });
   controls.push(h("label.row", "Truncation", h("div", { style: { width: "9rem" } }, cutter)));
-  if (model.condition?.classes.length) {
-    condition = model.condition.classes[0];
-    const select = h("select", { id: "condition", onchange: careful(async () => ((condition = select.value), await repaint())) }, model.condition.classes.map((c) => h("option", { value: c }, c)));
-    controls.push(h("label.row", "Class", h("div", select)));
-  }
+  if (model.condition) controls.push(conditions(model, (text) => ((condition = text), repaint()), (text) => (condition = text)));
   directions = (await api(`runs/${name}/directions`)).directions;
   amounts = directions.map(() => 0);
   fill(
     sliders,
     directions.map((_, i) => {
-      const said = h("span", "0"), input = h("input", { type: "range", min: -3, max: 3, step: 0.1, value: 0, "aria-label": `direction ${i + 1}` });
+      const said = h("span", "0"), input = h("input", { type: "range", min: -6, max: 6, step: 0.1, value: 0, "aria-label": `direction ${i + 1}` });
       input.oninput = () => {
         amounts[i] = Number(input.value);
         said.textContent = input.value;
@@ -143,7 +139,7 @@ async function walk(target, name, model) {
         h("section.panel", h("h2", "Between two"), slots, h("div", { style: { height: ".7rem" } }), strip),
         h("section.panel", h("h2", "Arithmetic"), sums),
         model.invertible && upload(name, "Find it", "The latents whose sample comes closest to a picture of yours.", async (picture) => {
-          const found = await api(`runs/${name}/invert`, { picture });
+          const found = await api(`runs/${name}/invert`, { picture, condition });
           choose(found.z);
           toast(`Found, at a distance of ${found.distance.toFixed(3)}`, true);
         }),
@@ -151,6 +147,21 @@ async function walk(target, name, model) {
     ),
   );
   await refill();
+}
+
+/** What the model can be told: a list of classes, or a line for numbers and captions, with examples. */
+function conditions(model, then, begin) {
+  const { kind, classes, examples } = model.condition, id = "condition";
+  const label = { label: "Class", text: "Caption" }[kind] || "Condition";
+  if (classes.length) {
+    begin(classes[0]);
+    const select = h("select", { id, onchange: careful(() => then(select.value)) }, classes.map((c) => h("option", { value: c }, c)));
+    return h("label.row", label, h("div", select));
+  }
+  begin(examples[0] || null);
+  const input = h("input", { id, value: examples[0] || "", spellcheck: false, onchange: careful(() => then(input.value || null)) });
+  input.setAttribute("list", "conditions");
+  return h("label.row.grow", label, h("div.grow", input, h("datalist", { id: "conditions" }, examples.map((e) => h("option", { value: e })))));
 }
 
 /** Choose, drop or paste a picture. */
@@ -213,8 +224,7 @@ async function rows(target, name, model) {
     fill(table, h("tr", found.columns.map((c) => h("th", c))), found.rows.map((row) => h("tr", row.map((v) => h("td", typeof v === "number" ? String(Number(v.toPrecision(5))) : String(v))))));
   });
   input.oninput = draw;
-  const classes = model.condition?.classes || [];
-  const select = h("select", { id: "condition", onchange: () => ((condition = select.value || null), draw()) }, h("option", { value: "" }, "any"), classes.map((c) => h("option", { value: c }, c)));
-  target.append(h("section.panel", { style: { "margin-top": "1.1rem" } }, h("div.row", h("label.row", "Seed", h("div", input)), classes.length ? h("label.row", "Class", h("div", select)) : null), h("div.wide", table)));
+  const told = model.condition && conditions(model, (text) => ((condition = text), draw()), (text) => (condition = text));
+  target.append(h("section.panel", { style: { "margin-top": "1.1rem" } }, h("div.row", h("label.row", "Seed", h("div", input)), told || ""), h("div.wide", table)));
   draw();
 }
