@@ -82,9 +82,19 @@ def reason(error: BaseException) -> str:
 
 def train(argv: list[str]) -> int:
     """Play a game on data: zerosum train GAME DATA [options]."""
-    word = next((a for a in argv if a.endswith(".py") or a.replace("-", "_") in (*zoo.names(), "auto")), None)
     if not argv:
         raise InputError("train what, on what? zerosum train GAME DATA; zerosum train auto digits is a good beginning")
+    options, data = understood(argv)
+    if options.dry_run:
+        return dry_run(options.game, data, options.settings)
+    from .training import play
+
+    return finish(lambda: play(options.game, data, options.settings), options.evaluate)
+
+
+def understood(argv: list[str]) -> tuple[Any, Data]:
+    """What the command line of train means, and its data, opened."""
+    word = next((a for a in argv if a.endswith(".py") or a.replace("-", "_") in (*zoo.names(), "auto")), None)
     if word is None:
         options, _ = parse(argv)
         raise InputError(no_game(options.name))
@@ -107,11 +117,7 @@ def train(argv: list[str]) -> int:
         options, _ = parse(argv, kind, kind(**preset), Settings(**settings))
         chosen = {k: getattr(options.game, k) for k in preset} | {k: getattr(options.settings, k) for k in settings}
         print(f"zerosum: auto plays r3gan with {', '.join(f'{k} {v}' for k, v in chosen.items())}", file=sys.stderr)
-    if options.dry_run:
-        return dry_run(options.game, data, options.settings)
-    from .training import play
-
-    return finish(lambda: play(options.game, data, options.settings), options.evaluate)
+    return options, data
 
 
 def no_game(word: str) -> str:
@@ -178,6 +184,21 @@ def measure(run: Run, n: int | None = None, repeats: int = 5, seed: int = 0) -> 
         cards = run.evaluate(n, repeats, seed, progress)
     print(table(cards))
     return cards
+
+
+def check(argv: list[str]) -> int:
+    """Look for mistakes before training: zerosum check GAME DATA [options of train]."""
+    if not argv:
+        raise InputError("check what, on what? zerosum check GAME DATA, with the options that train would get")
+    options, data = understood(argv)
+    from .doctor import checks, light
+    from .training import prepare
+
+    found = checks.of(prepare(options.game, data, options.settings))
+    for finding in found:
+        print(f"{finding.severity}: {finding}")
+    print("nothing found" if not found else f"{len(found)} found: {light(found)}")
+    return int(light(found) == "red")
 
 
 def dry_run(game: Game, data: Data, settings: Settings) -> int:
@@ -303,6 +324,25 @@ def report(run: RunName, game: str | None = None) -> None:
     from . import report, runs
 
     print(report.write(runs.find(run, game=game)))
+
+
+def doctor(run: RunName, json: Path | None = None, deep: bool = False, game: str | None = None) -> None:
+    """Tell what is wrong with a run, by its signals, and what to try.
+
+    Args:
+        run: its folder, number or name, or "latest"
+        json: write the findings here, too
+        deep: look at its newest checkpoint and its data again, and estimate the duality gap
+        game: the Python file of a game of yours; loading it runs it
+    """
+    from . import runs, training
+    from .doctor.examine import examine, table
+
+    found = runs.find(run, game=game)
+    out = examine(found, training.restored(found) if deep else None)
+    print(table(out))
+    if json:
+        write_json(json, out)
 
 
 # The zoo.
@@ -448,6 +488,8 @@ VERBS: dict[str, Callable[[list[str]], int | None]] = {
     "sample": verb("sample", sample),
     "evaluate": verb("evaluate", evaluate),
     "report": verb("report", report),
+    "doctor": verb("doctor", doctor),
+    "check": check,
     "verify": verb("verify", verify),
     "games": verb("games", list_games),
     "show": verb("show", show),

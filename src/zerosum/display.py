@@ -36,7 +36,8 @@ class Display:
         )
         self.task = self.bar.add_task("", total=rounds, completed=start, speed="")
         self.terms = Text(style="cyan", no_wrap=True, overflow="ellipsis")
-        self.live = Live(Group(self.bar, self.terms), console=self.console)
+        self.doctor = Text(no_wrap=True, overflow="ellipsis")
+        self.live = Live(Group(self.bar, self.terms, self.doctor), console=self.console)
         self.alive = self.console.is_terminal and not quiet
 
     def __enter__(self) -> Self:
@@ -63,6 +64,11 @@ class Display:
             left = (self.rounds - round) * seconds / max(round - self.start, 1)
             self.say(f"round {round}/{self.rounds}, {speed}, {left:.0f} s left  {values}")
             self.spoke = now
+
+    def light(self, colour: str, names: list[str]) -> None:
+        """The doctor's light, and what it stands for."""
+        self.doctor.plain = f"● {', '.join(names) or 'nothing found'}"
+        self.doctor.style = colour
 
     def stopping(self) -> None:
         """Called from a signal's handler, so not by print, whose own work it may have interrupted."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from . import processes
 from .draws import parts
 from .errors import InputError
-from .game import EMA, Batch, Clock, Game, Loss, Player, Terms, named_terms, only
+from .game import EMA, Batch, Clock, Game, Loss, Move, Player, Terms, named_terms, only
 from .guard import Guard, NonFinite, explain, guarded
 from .seeds import mix
 
@@ -42,6 +43,8 @@ class Engine:
     precision   "fp32", or "bf16" for bfloat16 autocast
     ema         half-life in examples of an average for every player that declares none of its own
     augment     put in front of every discriminator, on data and fakes alike, in training only
+    lr_scale    all learning rates are multiplied by it
+    added       moves that are played after the game's own
     workers     processes that decode data that does not fit in memory
     """
 
@@ -58,6 +61,8 @@ class Engine:
         ema: float | None = None,
         augment: nn.Module | None = None,
         workers: int = 0,
+        lr_scale: float = 1.0,
+        added: Callable[[Game], list[Move]] = lambda game: [],
     ):
         self.rank, self.world = processes.here()
         if batch < 1 or batch % self.world:
@@ -73,7 +78,7 @@ class Engine:
         if self.world > 1:
             processes.share_statistics(game)
         self.players = {k: p if p.ema or not ema else replace(p, ema=EMA(ema)) for k, p in game.players().items()}
-        self.moves = game.moves()
+        self.moves = [*game.moves(), *added(game)]
         for move in self.moves:
             if move.player not in self.players:
                 raise InputError(
@@ -87,9 +92,12 @@ class Engine:
             p.requires_grad_(True)
         self._train()
         self.optimizers = {k: p.optimizer(self.parameters[k]) for k, p in self.players.items()}
+        if lr_scale != 1:
+            self.slow(lr_scale)
         self.names = {tensor: name for name, tensor in _tensors(game).items()}
         self._averaged = {k: self._owned(p) for k, p in self.players.items() if p.ema}
         self.averages = {k: {n: t.detach().clone() for n, t in v.items()} for k, v in self._averaged.items()}
+        self.augment = augment
         if augment is not None:
             _put_in_front(augment.to(device), game.discriminators())
         self._worn = False  # are the averages in the place of the weights?
@@ -195,6 +203,14 @@ class Engine:
         if player.after:
             with torch.no_grad():
                 player.after()
+
+    def slow(self, by: float) -> None:
+        """Multiply all learning rates, those of schedules too, from here on."""
+        for name, player in self.players.items():
+            for group in self.optimizers[name].param_groups:
+                group["lr"] *= by
+            if player.schedule:
+                self.players[name] = replace(player, schedule=partial(_scaled, player.schedule, by))
 
     def read(self) -> dict[str, float]:
         """Mean of every term since the last reading, over all processes. The one place that waits for the device.
@@ -401,6 +417,10 @@ def _tensors(module: nn.Module) -> dict[str, Tensor]:
 def _swap(pairs: list[tuple[Tensor, Tensor]]) -> None:
     for a, b in pairs:
         a.data, b.data = b.data, a.data
+
+
+def _scaled(schedule: Callable[[Clock], Mapping[str, Any]], by: float, clock: Clock) -> dict[str, Any]:
+    return {k: v * by if k == "lr" else v for k, v in schedule(clock).items()}
 
 
 def _put_in_front(augment: nn.Module, discriminators: list[nn.Module]) -> None:

@@ -1,10 +1,14 @@
 """Penalties on a discriminator's gradient with respect to its input, `f: [n, ...] -> [n]`."""
 
+import inspect
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from .errors import InputError
+from .game import Batch, Game, Move, Terms
 
 Critic = Callable[[Tensor], Tensor]
 
@@ -41,3 +45,32 @@ def gradient_penalty(f: Critic, x: Tensor, y: Tensor) -> Tensor:
     t = torch.rand(len(x), *[1] * (x.ndim - 1), device=x.device, dtype=x.dtype)
     gradient = value_and_gradient(f, x.lerp(y.to(x.dtype), t))[1].flatten(1)
     return ((gradient.square().sum(1) + 1e-12).sqrt() - 1).square().mean()
+
+
+class R1:
+    """weight / 2 E |grad D(x)|^2 as a lazy move of its own, every fourth round with four times the gradient, for games
+    that have none (Mescheder et al. 2018, Eq. 9; lazily as in Karras et al. 2020, App. B)."""
+
+    __name__ = "r1"
+
+    def __init__(self, critic: Critic, weight: float):
+        self.critic, self.weight = critic, weight
+
+    def __call__(self, batch: Batch) -> Terms:
+        return {"r1": self.weight / 2 * square_norm(value_and_gradient(self.critic, batch.x)[1])}
+
+
+def added_r1(game: Game, weight: float) -> list[Move]:
+    """The penalty for every discriminator. Raises InputError where one takes more than x."""
+    moves = []
+    for critic in game.discriminators():
+        takes = inspect.signature(critic.forward).parameters
+        owner = next((k for k, p in game.players().items() if set(critic.parameters()) <= set(p.parameters())), None)
+        if len(takes) != 1 or owner is None or set(game.needs) - {"x", "y"}:
+            raise InputError(
+                f"add_r1 needs a D that takes x alone; that of {type(game).__name__} takes {', '.join(takes)}"
+            )
+        moves.append(Move(owner, R1(critic, weight), every=4))
+    if not moves:
+        raise InputError(f"add_r1 needs a discriminator; {type(game).__name__} has none")
+    return moves

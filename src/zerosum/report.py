@@ -17,6 +17,7 @@ import yaml
 from . import zoo
 from .conditions import caption, conditional, some
 from .data import pictures
+from .doctor.page import doctor
 from .engine import draw
 from .errors import InputError
 from .game import algorithm
@@ -64,7 +65,7 @@ def write(run: Run) -> Path:
     except InputError as error:
         data, missing = None, str(error)
     x = run.draw(SHOWN[run.spec.x.kind])
-    sections = [_head(run), _samples(run, x, data), _classes(run), _rows(run, x), _time(run), _curves(run)]
+    sections = [_head(run), _samples(run, x, data), _classes(run), _rows(run, x), _time(run), _curves(run), doctor(run)]
     if data is None:
         sections.append(f"<section><h2>Without its data</h2><p>{html.escape(missing)}</p></section>")
     else:

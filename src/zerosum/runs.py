@@ -3,6 +3,7 @@
 runs/00003-dcgan-digits/
     config.yaml            everything needed to do it again
     stats.jsonl            one line a reading: round, examples, seconds, every named term
+    signals.jsonl          one line whenever the doctor looked; doctor.json is what it found
     samples/000512.png     the same latents, as the run goes on; reals.png beside them
     checkpoints/000512/    see checkpoints.py
     metrics.json, report.html
@@ -75,8 +76,12 @@ class Run:
         return max(checkpoints.numbers(self.checkpoints), default=0)
 
     def stats(self) -> list[dict[str, Any]]:
-        """All readings, oldest first. After a resume, readings past the checkpoint were overtaken and are left out."""
-        path = self.path / "stats.jsonl"
+        """All readings, oldest first."""
+        return self.rows("stats.jsonl")
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """Rows of a file, by their rounds. After a resume, rows past the checkpoint were overtaken and are left out."""
+        path = self.path / name
         rows: list[dict[str, Any]] = []
         for line in path.read_text().splitlines() if path.exists() else []:
             try:
@@ -95,9 +100,9 @@ class Run:
         write_config(temporary, self.config)
         temporary.replace(self.path / CONFIG)
 
-    def append(self, row: dict[str, Any]) -> None:
-        """Add a reading to stats.jsonl."""
-        with (self.path / "stats.jsonl").open("a") as file:
+    def append(self, row: dict[str, Any], name: str = "stats.jsonl") -> None:
+        """Add a reading to a file of them."""
+        with (self.path / name).open("a") as file:
             file.write(json.dumps(row) + "\n")
 
     # What was trained.

@@ -25,11 +25,15 @@ class Settings:
     precision: Literal["fp32", "bf16"] = "fp32"  # bf16: bfloat16 autocast
     ema: float | None = None  # half-life in examples of averaged weights, for players that declare none
     augment: str | None = None  # of pictures before D: diffaugment, or some of color,translation,cutout
+    instance_noise: float = 0.0  # spread of noise on all that D sees, falling to 0 over the run
+    add_r1: float | None = None  # weight of a penalty on D's slope at data, added to a game whose D takes x alone
+    lr_scale: float = 1.0  # all learning rates are multiplied by it
     workers: int = 0  # processes that decode data that does not fit in memory
     out: Path = Path("runs")  # the folder in which the run's own numbered folder is made
     save_every: int | None = None  # rounds between checkpoints and sample grids; None: ten in a run
     log_every: int | None = None  # rounds between readings of the terms; None: 500 in a run
     keep: int = 3  # checkpoints kept besides the best
+    doctor: Literal["off", "watch", "act"] = "watch"  # looks at the run now and then; act: lends a hand, and says so
     track: str | None = None  # tensorboard,wandb,mlflow or none; None: tensorboard where it is installed
     quiet: bool = False  # nothing on the screen while it plays
 
@@ -41,6 +45,11 @@ class Settings:
                 raise InputError(f"{name} must be a whole number, {least} or more; not {value!r}")
         if self.seed >= SEEDS:
             raise InputError(f"seed must be less than 2**63, not {self.seed}")
+        if self.instance_noise < 0 or self.lr_scale <= 0 or (self.add_r1 is not None and self.add_r1 <= 0):
+            raise InputError(
+                "instance_noise is 0 or more, add_r1 and lr_scale are more than 0; "
+                f"not {self.instance_noise}, {self.add_r1}, {self.lr_scale}"
+            )
         if self.ema is not None and self.ema <= 0:
             raise InputError(f"ema is a half-life in examples, more than 0; not {self.ema}")
 

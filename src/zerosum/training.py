@@ -18,17 +18,20 @@ from types import TracebackType
 from typing import Any, Self
 
 import torch
+from torch import nn
 
 from . import checkpoints, games, runs
 from .data import Data, pictures
 from .data import open as open_data
-from .data.augment import DiffAugment
+from .data.augment import DiffAugment, InstanceNoise
 from .data.featured import suited
 from .display import Display
+from .doctor import Doctor, Finding
 from .engine import Engine, NonFinite
 from .errors import InputError, nearest
 from .game import Game
 from .metrics.transport import sliced_wasserstein
+from .penalties import added_r1
 from .runs import Run
 from .settings import DataOptions, Settings, names
 from .trackers import Trackers, chosen
@@ -45,11 +48,20 @@ class Interrupted(Exception):
         self.run, self.number = run, number
 
 
-def train(game: str | Game, data: Any, /, settings: Settings | None = None, **options: Any) -> Run:
+def train(
+    game: str | Game,
+    data: Any,
+    /,
+    settings: Settings | None = None,
+    *,
+    on_finding: Callable[[Finding], None] | None = None,
+    **options: Any,
+) -> Run:
     """Play a game on data; returns the run.
 
     `game` is a name ("dcgan"), "auto", a Python file of yours, or a Game. `data` is whatever `zerosum.data` takes, or
     what it gave. `options` are fields of Settings, of DataOptions, and hyperparameters of the game, by their names.
+    `on_finding` is called with each thing that the doctor finds, once.
     """
     theirs = {k: options.pop(k) for k in list(options) if k in names(Settings)}
     settings = replace(settings or Settings(), **theirs)
@@ -73,7 +85,7 @@ def train(game: str | Game, data: Any, /, settings: Settings | None = None, **op
                 known = [*names(kind), *names(Settings), *names(DataOptions)]
                 raise InputError(f"no option {name!r}{nearest(name, known)}")
         game = kind(**{**preset, **options})
-    return play(game, suited(data, game.features), settings)
+    return play(game, suited(data, game.features), settings, on_finding)
 
 
 def auto_settings(data: Data) -> dict[str, Any]:
@@ -99,7 +111,7 @@ def auto(data: Data, settings: Settings) -> dict[str, Any]:
     return game
 
 
-def play(game: Game, data: Data, settings: Settings) -> Run:
+def play(game: Game, data: Data, settings: Settings, on_finding: Callable[[Finding], None] | None = None) -> Run:
     """A new run of this game on this data."""
     engine = prepare(game, data, settings)
     config = {
@@ -111,7 +123,7 @@ def play(game: Game, data: Data, settings: Settings) -> Run:
         "versions": runs.versions(),
     }
     run = runs.create(settings.out, f"{Path(config['game']).stem}-{data.name}", config, type(game))
-    return _play(run, engine, settings, seconds=0.0)
+    return _play(run, engine, settings, 0.0, on_finding=on_finding)
 
 
 def resume(run: Run | str | Path, rounds: int | None = None, *, quiet: bool = False, device: str | None = None) -> Run:
@@ -153,11 +165,14 @@ def prepare(game: Game, data: Data, settings: Settings) -> Engine:
     chosen(settings.track)
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    augment = None
+    fronts: list[nn.Module] = []
     if settings.augment:
         if "x" in data.spec and data.spec.x.kind != "image":
             raise InputError(f"augment changes pictures; this data has {data.spec}")
-        augment = DiffAugment() if settings.augment == "diffaugment" else DiffAugment(settings.augment)
+        fronts.append(DiffAugment() if settings.augment == "diffaugment" else DiffAugment(settings.augment))
+    if settings.instance_noise:
+        fronts.append(InstanceNoise(settings.instance_noise))
+    penalty = settings.add_r1
     with _of_the_zoo(game):
         return Engine(
             game,
@@ -168,8 +183,10 @@ def prepare(game: Game, data: Data, settings: Settings) -> Engine:
             device=pick_device(settings.device),
             precision=settings.precision,
             ema=settings.ema,
-            augment=augment,
+            augment=nn.Sequential(*fronts) if fronts else None,
             workers=settings.workers,
+            lr_scale=settings.lr_scale,
+            added=(lambda built: added_r1(built, penalty)) if penalty else lambda built: [],
         )
 
 
@@ -220,7 +237,14 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _play(run: Run, engine: Engine, settings: Settings, seconds: float, notes: list[str] | None = None) -> Run:
+def _play(
+    run: Run,
+    engine: Engine,
+    settings: Settings,
+    seconds: float,
+    notes: list[str] | None = None,
+    on_finding: Callable[[Finding], None] | None = None,
+) -> Run:
     """Rounds, readings, pictures and checkpoints, until the end or a signal."""
     clock, data = engine.clock, engine.data
     notes = [*(notes or []), *getattr(data, "notes", [])]
@@ -230,7 +254,7 @@ def _play(run: Run, engine: Engine, settings: Settings, seconds: float, notes: l
         run.lock(),
         Display(run.name, settings.rounds, clock.rounds, clock.examples, settings.quiet) as show,
         _signals(show.stopping) as caught,
-        Recorder(run, engine, settings, seconds, show) as record,
+        Recorder(run, engine, settings, seconds, show, on_finding) as record,
     ):
         run.amend(rounds=settings.rounds, save_every=settings.save_every, log_every=settings.log_every)
         show.say(f"zerosum: {run.path} plays {run.config['game']} on {len(data):,} examples ({data.spec})")  # type: ignore[arg-type]
@@ -246,7 +270,7 @@ def _play(run: Run, engine: Engine, settings: Settings, seconds: float, notes: l
                 record.checkpoint()
             elif clock.rounds % settings.logging == 0:
                 record.write(record.read())
-            if caught and clock.rounds < settings.rounds:
+            if caught and end and clock.rounds < settings.rounds:
                 raise Interrupted(run, caught[0])
     return run
 
@@ -254,7 +278,15 @@ def _play(run: Run, engine: Engine, settings: Settings, seconds: float, notes: l
 class Recorder:
     """Writes into a run what a game in play shows. `with` it, trackers are closed, and a full disk is told of."""
 
-    def __init__(self, run: Run, engine: Engine, settings: Settings, seconds: float, show: Display):
+    def __init__(
+        self,
+        run: Run,
+        engine: Engine,
+        settings: Settings,
+        seconds: float,
+        show: Display,
+        on_finding: Callable[[Finding], None] | None = None,
+    ):
         self.run, self.engine, self.settings, self.show = run, engine, settings, show
         self.began = time.monotonic() - seconds
         self.field = engine.data.spec.x
@@ -262,6 +294,9 @@ class Recorder:
         self.real = held_out.take(JUDGED, seed=0).x
         self.scores = {row["round"]: row["score"] for row in run.stats() if "score" in row}
         self.trackers = Trackers(chosen(settings.track), run.path, run.config, show.say)
+        self.on_finding = on_finding
+        self.anneal()
+        self.doctor = None if settings.doctor == "off" else Doctor(run, engine, settings.rounds, self.tell, show.light)
 
     def __enter__(self) -> Self:
         return self
@@ -290,6 +325,8 @@ class Recorder:
         try:
             yield
         except NonFinite as error:
+            if self.doctor is not None:
+                self.doctor.conclude(str(error))
             raise NonFinite(f"{error}. {self.kept()} A lower learning rate (--lr) is the usual remedy.") from error
 
     def kept(self) -> str:
@@ -302,6 +339,22 @@ class Recorder:
         self.run.append({"round": clock.rounds, "examples": clock.examples, "seconds": round(self.seconds, 3), **row})
         self.show(clock.rounds, clock.examples, row)
         self.trackers.terms(row, clock.rounds)
+        self.anneal()
+        if self.doctor is not None:
+            self.doctor.reading(last=clock.rounds >= self.settings.rounds)
+
+    def anneal(self) -> None:
+        """Instance noise falls as the run goes on, a step a reading."""
+        for part in self.engine.augment.modules() if self.engine.augment is not None else ():
+            if isinstance(part, InstanceNoise):
+                part.anneal(self.engine.clock.rounds / self.settings.rounds)
+
+    def tell(self, finding: Finding) -> None:
+        """Of something that the doctor found."""
+        if finding.severity != "info":
+            self.show.say(f"zerosum: doctor: round {self.engine.clock.rounds}: {finding}")
+        if self.on_finding is not None:
+            self.on_finding(finding)
 
     @property
     def seconds(self) -> float:
@@ -365,6 +418,15 @@ def _signals(tell: Callable[[], None]) -> Iterator[list[signal.Signals]]:
     finally:
         for s, handler in before.items():
             signal.signal(s, handler)
+
+
+def restored(run: Run) -> Engine:
+    """The engine of a run as its newest whole checkpoint holds it. Raises InputError where its data is gone."""
+    game, (tensors, values, _) = run.make_game(), run.restore()
+    settings = runs.made(Settings, run.config["settings"], run.path / runs.CONFIG)
+    engine = prepare(game, run.data(), replace(settings, device="cpu"))
+    engine.load(tensors, values["engine"])
+    return engine
 
 
 def estimate(game: Game, data: Data, settings: Settings, rounds: int = 3) -> dict[str, Any]:

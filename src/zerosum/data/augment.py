@@ -76,3 +76,25 @@ class DiffAugment(nn.Module):
 
     def extra_repr(self) -> str:
         return ",".join(self.policy)
+
+
+class InstanceNoise(nn.Module):
+    """Normal noise on data and fakes alike, so that their distributions overlap and D cannot be sure (Sonderby et al.
+    2016, arXiv:1610.04490; Arjovsky and Bottou 2017, arXiv:1701.04862). Its spread falls to 0 as `anneal` is told."""
+
+    now: Tensor
+
+    def __init__(self, std: float):
+        super().__init__()
+        self.std = std
+        self.register_buffer("now", torch.tensor(std), persistent=False)
+
+    def anneal(self, share: float) -> None:
+        """After this share of the run."""
+        self.now.fill_(self.std * max(0.0, 1 - share))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.now * torch.randn_like(x) if self.training else x
+
+    def extra_repr(self) -> str:
+        return f"{self.std}"
