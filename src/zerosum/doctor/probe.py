@@ -238,6 +238,7 @@ def unchanged(game: Game, device: str) -> Iterator[None]:
     """Whatever happens inside, random state, buffers and plain values that a game keeps are as before."""
     devices = list(range(torch.cuda.device_count())) if device.startswith("cuda") else []
     buffers = [(b, b.detach().clone()) for b in game.buffers()]
+    shared = [(m, vars(m).pop("forward")) for m in game.modules() if "forward" in vars(m)]  # statistics over processes
     kept = [(m, {k: copy.copy(v) for k, v in vars(m).items() if plain(k, v)}) for m in game.modules()]
     with torch.random.fork_rng(devices):
         try:
@@ -248,6 +249,8 @@ def unchanged(game: Game, device: str) -> Iterator[None]:
                     buffer.copy_(value)
             for module, values in kept:
                 vars(module).update(values)
+            for module, forward in shared:
+                vars(module)["forward"] = forward
 
 
 def judges(game: Game) -> dict[str, nn.Module]:
