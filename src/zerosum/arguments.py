@@ -5,16 +5,20 @@ from __future__ import annotations
 import functools
 import inspect
 import io
+import json
 import re
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import tyro
-from tyro.conf import DisallowNone, OmitArgPrefixes
+from tyro.conf import DisallowNone, OmitArgPrefixes, Positional, arg
 
 from .errors import InputError, nearest
 from .settings import DataOptions, names
+
+RunName = Positional[Annotated[str, arg(metavar="RUN")]]
 
 
 def verb(name: str, function: Callable[..., int | None]) -> Callable[[list[str]], int | None]:
@@ -71,3 +75,8 @@ def refuse(unknown: list[str], known: Iterable[str], name: str) -> None:
         raise InputError(
             f"zerosum {name} does not know what to do with {unknown[0]!r}; zerosum {name} --help tells more"
         )
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=1) + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Callable
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from . import zoo
-from .arguments import refuse, understand, verb
+from .advice import check_game, doctor
+from .arguments import RunName, refuse, understand, verb, write_json
 from .errors import InputError, nearest
 from .settings import SEEDS, DataOptions, Settings, names
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .metrics import Card
     from .runs import Run
 
-RunName = Positional[Annotated[str, arg(metavar="RUN")]]
 GameName = Positional[Annotated[str, arg(metavar="GAME")]]
 AnyGame = Positional[Annotated[str | None, arg(metavar="[GAME]")]]
 Source = Positional[Annotated[str, arg(metavar="DATA")]]
@@ -191,14 +190,7 @@ def check(argv: list[str]) -> int:
     if not argv:
         raise InputError("check what, on what? zerosum check GAME DATA, with the options that train would get")
     options, data = understood(argv)
-    from .doctor import checks, light
-    from .training import prepare
-
-    found = checks.of(prepare(options.game, data, options.settings))
-    for finding in found:
-        print(f"{finding.severity}: {finding}")
-    print("nothing found" if not found else f"{len(found)} found: {light(found)}")
-    return int(light(found) == "red")
+    return check_game(options.game, data, options.settings)
 
 
 def dry_run(game: Game, data: Data, settings: Settings) -> int:
@@ -324,25 +316,6 @@ def report(run: RunName, game: str | None = None) -> None:
     from . import report, runs
 
     print(report.write(runs.find(run, game=game)))
-
-
-def doctor(run: RunName, json: Path | None = None, deep: bool = False, game: str | None = None) -> None:
-    """Tell what is wrong with a run, by its signals, and what to try.
-
-    Args:
-        run: its folder, number or name, or "latest"
-        json: write the findings here, too
-        deep: look at its newest checkpoint and its data again, and estimate the duality gap
-        game: the Python file of a game of yours; loading it runs it
-    """
-    from . import runs, training
-    from .doctor.examine import examine, table
-
-    found = runs.find(run, game=game)
-    out = examine(found, training.restored(found) if deep else None)
-    print(table(out))
-    if json:
-        write_json(json, out)
 
 
 # The zoo.
@@ -475,11 +448,6 @@ def bench(only: str | None = None, json: Path | None = None, repeats: int = 5) -
     rows = bench.run(only, repeats)
     if json:
         write_json(json, rows)
-
-
-def write_json(path: Path, value: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=1) + "\n")
 
 
 VERBS: dict[str, Callable[[list[str]], int | None]] = {
