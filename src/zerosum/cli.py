@@ -278,6 +278,22 @@ def sample(
     print(export.write(x, spec.x, path, reference, labels))
 
 
+def export(run: RunName, onnx: Path, round: int | None = None, game: str | None = None) -> None:
+    """Write a run's generator as an ONNX file, from noise to samples in your own units.
+
+    Args:
+        run: its folder, number or name, or "latest"
+        onnx: the file, as model.onnx
+        round: of which checkpoint, the newest if not said
+        game: the Python file of a game of yours; loading it runs it
+    """
+    from . import portable, runs
+
+    loaded, spec = runs.find(run, game=game).load(round)
+    inputs = portable.export(loaded, spec, onnx)
+    print(f"{onnx}\ninputs   {', '.join(f'{k} {v}' for k, v in inputs.items())}\noutput   samples {spec.x}")
+
+
 def evaluate(
     run: RunName,
     n: AnyCount = None,
@@ -454,6 +470,7 @@ VERBS: dict[str, Callable[[list[str]], int | None]] = {
     "train": train,
     "resume": verb("resume", resume),
     "sample": verb("sample", sample),
+    "export": verb("export", export),
     "evaluate": verb("evaluate", evaluate),
     "report": verb("report", report),
     "doctor": verb("doctor", doctor),

@@ -146,17 +146,17 @@ class Completed(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         w = self.codec.written
         named = self.codec.columns_of(x[:, :w].float() * self.std[:w] + self.mean[:w])
-        chance = self.chance(len(x)) if self.chances else None
+        chance = self.chance(x.shape[0]) if self.chances else None
         for i, step in enumerate(self.codec.steps):
             named = step.project(
                 named, chance[:, self.chances.index(i)] if step.chancy and chance is not None else None
             )
-        written = torch.cat([v.view(len(x), -1) for v in named.values()], 1)
+        written = torch.cat([v if v.ndim == 2 else v[:, None] for v in named.values()], 1)
         written = (written - self.mean[:w]) / self.std[:w]
         if not self.formulas:
             return written
         known: dict[str, Value] = {**self.codec.inverse(named), **dict(self.codec.constants)}
-        more = torch.stack([torch.as_tensor(f(known, True)).expand(len(x)) for f in self.formulas], 1)
+        more = torch.stack([torch.as_tensor(f(known, True)).expand(x.shape[0]) for f in self.formulas], 1)
         more = torch.minimum(torch.maximum(more, self.low), self.high)
         return torch.cat([written, (more - self.mean[w:]) / self.std[w:]], 1)
 

@@ -71,14 +71,18 @@ class Transform:
         return "finite numbers"
 
 
-def inside(x: Tensor, low: float | Tensor, high: float | Tensor) -> Tensor:
-    """x, moved strictly between the two by the least that its precision allows."""
-    return torch.minimum(torch.maximum(x, _next(low, x, math.inf)), _next(high, x, -math.inf))
-
-
-def _next(bound: float | Tensor, like: Tensor, towards: float) -> Tensor:
-    at = torch.as_tensor(bound, dtype=like.dtype, device=like.device)
-    return torch.nextafter(at, torch.full_like(at, towards)).broadcast_to(like.shape)
+def inside(x: Tensor, low: float | Tensor = -math.inf, high: float | Tensor = math.inf) -> Tensor:
+    """x, kept strictly between the two by about as little as its precision allows."""
+    sizes = torch.finfo(x.dtype)
+    if isinstance(low, Tensor) or low > -math.inf:
+        least = low + sizes.eps * abs(low) + sizes.tiny
+        x = torch.maximum(
+            x, least if isinstance(least, Tensor) else torch.tensor(least, dtype=x.dtype, device=x.device)
+        )
+    if isinstance(high, Tensor) or high < math.inf:
+        most = high - sizes.eps * abs(high) - sizes.tiny
+        x = torch.minimum(x, most if isinstance(most, Tensor) else torch.tensor(most, dtype=x.dtype, device=x.device))
+    return x
 
 
 @dataclass(frozen=True)
@@ -95,9 +99,7 @@ class Above(Transform):
         return swapped(c, self.columns, {self.written: (c[self.columns[0]] - self.low).log()})
 
     def inverse(self, c: Named) -> Named:
-        return swapped(
-            c, [self.written], {self.columns[0]: inside(self.low + c[self.written].exp(), self.low, math.inf)}
-        )
+        return swapped(c, [self.written], {self.columns[0]: inside(self.low + c[self.written].exp(), self.low)})
 
     def bounds(self) -> dict[str, tuple[float, float]]:
         return {self.columns[0]: (self.low, math.inf)}
@@ -125,7 +127,7 @@ class Below(Transform):
 
     def inverse(self, c: Named) -> Named:
         high = self.bound(c)
-        return swapped(c, [self.written], {self.columns[0]: inside(high - c[self.written].exp(), -math.inf, high)})
+        return swapped(c, [self.written], {self.columns[0]: inside(high - c[self.written].exp(), high=high)})
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -252,7 +254,7 @@ class Scattered(Transform):
     def inverse(self, c: Named) -> Named:
         minus, plus = c["ln(E-pz)"].exp(), 2 * self.energy(c) * (-c["logit(y)"]).sigmoid()
         pt, phi = (minus * plus).sqrt(), c["phi"]
-        pz = inside((plus - minus) / 2, -math.inf, self.energy(c))
+        pz = inside((plus - minus) / 2, high=self.energy(c))
         new = (pt * phi.cos(), pt * phi.sin(), pz)
         return swapped(c, ("ln(E-pz)", "logit(y)", "phi"), dict(zip(named(self.text), new, strict=True)))
 
