@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, field, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
@@ -213,6 +213,7 @@ def resume(
     rounds: int | None = None,
     game: str | None = None,
     device: str | None = None,
+    fused: Literal["auto", "on", "off"] | None = None,
     quiet: bool = False,
     evaluate: bool = False,
 ) -> int:
@@ -223,13 +224,14 @@ def resume(
         rounds: how many it shall have in all, as first planned if not said
         game: the Python file of a game of yours; loading it runs it
         device: another than before
+        fused: compile the steps, or do not, unlike before
         quiet: nothing on the screen
         evaluate: measure the result, too
     """
     from . import runs, training
 
     found = runs.find(run, game=game)
-    return finish(lambda: training.resume(found, rounds, quiet=quiet, device=device), evaluate)
+    return finish(lambda: training.resume(found, rounds, quiet=quiet, device=device, fused=fused), evaluate)
 
 
 # What was trained.

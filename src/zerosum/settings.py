@@ -23,6 +23,7 @@ class Settings:
     device: str = "auto"  # cpu, cuda, cuda:1 or mps; auto takes the best that is there
     threads: int | None = None  # of the CPU; None: as many as torch thinks right
     precision: Literal["fp32", "bf16"] = "fp32"  # bf16: bfloat16 autocast
+    fused: Literal["auto", "on", "off"] = "auto"  # compile the steps: auto, where the rounds repay it
     ema: float | None = None  # half-life in examples of averaged weights, for players that declare none
     augment: str | None = None  # of pictures before D: diffaugment, or some of color,translation,cutout
     instance_noise: float = 0.0  # spread of noise on all that D sees, falling to 0 over the run

@@ -8,6 +8,7 @@ import os
 import resource
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import torch
 from torch import nn
@@ -29,6 +30,7 @@ from .display import Display
 from .doctor import Doctor, Finding
 from .engine import Engine, NonFinite
 from .errors import InputError, nearest
+from .fused import START, Unfusable, fuse, obstacle, pays
 from .game import Game
 from .metrics.transport import sliced_wasserstein
 from .penalties import added_r1
@@ -126,7 +128,14 @@ def play(game: Game, data: Data, settings: Settings, on_finding: Callable[[Findi
     return _play(run, engine, settings, 0.0, on_finding=on_finding)
 
 
-def resume(run: Run | str | Path, rounds: int | None = None, *, quiet: bool = False, device: str | None = None) -> Run:
+def resume(
+    run: Run | str | Path,
+    rounds: int | None = None,
+    *,
+    quiet: bool = False,
+    device: str | None = None,
+    fused: Literal["auto", "on", "off"] | None = None,
+) -> Run:
     """Go on from the newest whole checkpoint, to `rounds` in all (as first planned)."""
     run = run if isinstance(run, Run) else runs.find(run)
     game = run.make_game()
@@ -137,6 +146,7 @@ def resume(run: Run | str | Path, rounds: int | None = None, *, quiet: bool = Fa
         out=run.path.parent,
         quiet=quiet,
         device=device or run.config["device"],
+        fused=fused or run.config["settings"].get("fused", "auto"),
     )
     if rounds not in (None, settings.rounds):
         # Readings and checkpoints keep the rhythm that the run began with.
@@ -150,12 +160,17 @@ def resume(run: Run | str | Path, rounds: int | None = None, *, quiet: bool = Fa
         )
     engine = prepare(game, data, settings)
     engine.load(tensors, values["engine"])
+    was_fused = values.get("fused", False)
+    if was_fused and settings.fused == "auto" and not obstacle(engine.device):
+        speed_up(engine)
     then, now = values["versions"], runs.versions()
     notes += [
         f"{k} was {then[k]} and is {now[k]}: going on, but not bit for bit"
         for k in ("torch", "machine", "threads")
         if then[k] != now[k]
     ]
+    if was_fused != (engine.fused is not None):
+        notes.append(f"its steps were {'' if was_fused else 'not '}compiled until now: going on, but not bit for bit")
     return _play(run, engine, settings, values["seconds"], notes)
 
 
@@ -174,7 +189,7 @@ def prepare(game: Game, data: Data, settings: Settings) -> Engine:
         fronts.append(InstanceNoise(settings.instance_noise))
     penalty = settings.add_r1
     with _of_the_zoo(game):
-        return Engine(
+        engine = Engine(
             game,
             data,
             batch=settings.batch,
@@ -188,6 +203,21 @@ def prepare(game: Game, data: Data, settings: Settings) -> Engine:
             lr_scale=settings.lr_scale,
             added=(lambda built: added_r1(built, penalty)) if penalty else lambda built: [],
         )
+    if settings.fused == "on":
+        try:
+            speed_up(engine, strict=True)
+        except Unfusable as error:
+            raise InputError(f"fused on: {error}; with auto it is played as it is") from error
+    return engine
+
+
+def speed_up(engine: Engine, say: Callable[[str], None] | None = None, strict: bool = False) -> None:
+    """Compile the engine's steps, and say so."""
+    say, began = say or (lambda text: print(text, file=sys.stderr)), time.monotonic()
+    say(f"zerosum: the steps of {type(engine.game).__name__} are being compiled, some 10 seconds each")
+    for note in fuse(engine, strict):
+        say(f"zerosum: {note}")
+    say(f"zerosum: compiled in {time.monotonic() - began:.0f} s")
 
 
 @contextmanager
@@ -264,6 +294,8 @@ def _play(
             record.reals()
             record.picture()
         while clock.rounds < settings.rounds:
+            if clock.rounds == START and settings.fused == "auto" and pays(engine, settings.rounds):
+                speed_up(engine, show.say)
             record.round()
             end = bool(caught) or clock.rounds == settings.rounds
             if end or clock.rounds % settings.saving == 0:
@@ -372,6 +404,7 @@ class Recorder:
             "spec": self.engine.data.spec.to_json(),
             "seconds": self.seconds,
             "versions": runs.versions(),
+            "fused": self.engine.fused is not None,
         }
         checkpoints.save(self.run.checkpoints, number, tensors, state)
         self.scores[number] = score = self.score()

@@ -20,6 +20,7 @@ from tests.core.toy import LABEL, POINTS, TABLE, TEXT, Rows, examples, picture
 from zerosum import games
 from zerosum.engine import Engine
 from zerosum.errors import InputError
+from zerosum.fused import Fused, as_recorded
 from zerosum.game import Batch, Clock, Game, Move, Terms
 from zerosum.spec import Field, Spec
 
@@ -226,6 +227,19 @@ def test_resume_is_bit_exact(cls: type[Game], spec: Spec, settings: Callable[[],
     assert [k for k in want if not torch.equal(got[k], want[k])] == []
     assert json.loads(json.dumps(got_values)) == json.loads(json.dumps(want_values))
     assert torch.equal(second.sample(3), whole.sample(3))
+
+
+FUSELESS: dict[str, str] = {}  # game: why its steps cannot be recorded
+
+
+@each_first
+def test_recorded_steps_are_those_that_python_plays(cls: type[Game], spec: Spec):
+    """What would be compiled, not compiled: the same bits, in a schedule's every round."""
+    eager, recorded = (start(cls, spec, ema=100.0) for _ in range(2))
+    recorded.fused = Fused(recorded, as_recorded, strict=file_name(cls) not in FUSELESS)
+    (want, _), (got, _) = eager.play(3).state(), recorded.play(3).state()
+    assert [k for k in want if not torch.equal(got[k], want[k])] == []
+    assert recorded.read() == eager.read()
 
 
 @each_case

@@ -13,6 +13,7 @@ from ..nets import Discriminator, discriminator, generator, pyramid
 from ..optim import Adam
 from ..penalties import square_norm, value_and_gradient
 from ..priors import Normal
+from ..schedules import cosine
 from ..spec import Field, Spec
 
 
@@ -53,9 +54,8 @@ class R3GAN(Game):
     def moves(self) -> list[Move]:
         return [Move("D", self.discriminate), Move("G", self.generate)]
 
-    def now(self, ends: tuple[float, float]) -> float:
-        t = min(self.clock.examples / self.decay, 1.0)
-        return ends[1] + (ends[0] - ends[1]) * (1 + math.cos(math.pi * t)) / 2
+    def now(self, ends: tuple[float, float]):
+        return cosine(ends, self.clock.examples / self.decay)
 
     def schedule(self, clock):
         return {"lr": self.now(self.lr), "betas": (0.0, self.now(self.beta2))}
