@@ -20,7 +20,7 @@ HEADER = re.compile(
     r"\S.*[.?!] [^.?!]+( et al\.)?, (19|20)\d\d\. "  # Title. Authors (family names), year.
     r"(arXiv:(\d{4}\.\d{4,5}|[a-z-]+/\d{7})|doi:10\.\d{4,}/\S+|[A-Z][\w&' -]+)"  # arXiv id, DOI, or venue
 )
-DECLARED = {"needs", "features"}  # class variables that `Game` declares
+DECLARED = {"needs", "paired", "features"}  # class variables that `Game` declares
 ENGINE_CALLS = {"backward", "step", "cuda", "to", "detach"}
 SUPPRESS = {"suppress", "contextlib.suppress"}
 PLACES = [

@@ -148,7 +148,7 @@ def parse(
 def finish(play: Callable[[], Run], evaluate: bool = False) -> int:
     """Train, measure if asked, write the report; on a signal say how to go on."""
     from .engine import NonFinite
-    from .report import write
+    from .report import use, write
     from .training import Interrupted
 
     try:
@@ -162,7 +162,7 @@ def finish(play: Callable[[], Run], evaluate: bool = False) -> int:
     if evaluate:
         measure(run)
     page = write(run)
-    print(f"\nrun     {run.path}\nreport  {page}\nnext    zerosum sample {named(run)} -n 64 --out grid.png")
+    print(f"\nrun     {run.path}\nreport  {page}\nnext    {use(run, named(run))}")
     if not evaluate:
         print(f"        zerosum evaluate {named(run)}")
     return 0
@@ -269,6 +269,10 @@ def sample(
         raise InputError(f"--seed must be 0 or more and less than 2**63, not {seed}")
     found = runs.find(run, game=game)
     loaded, spec = found.load(round)
+    if "x" not in loaded.needs:
+        a, b = found.joint(n, seed)
+        print(export.write_pairs(a, b, (spec.a, spec.b), out or found.path / "generated" / f"seed{seed}-{n}.png"))
+        return
     y = conditions.understand(loaded, spec, n, condition, extrapolate)
     x = draw(loaded, n, seed, y=y)
     wants_reals = spec.x.kind != "image" and (out is None or out.suffix.lower() == ".png")
@@ -406,8 +410,7 @@ def look(
     """
     from json import dumps
 
-    from .data.pictures import picture
-    from .training import SHOWN
+    from .views import real_picture
 
     data = open_data(source, options)
     seen = data.describe()
@@ -416,7 +419,7 @@ def look(
     else:
         print_yaml(seen)
     path = out or Path(f"data-{data.name}.png")
-    picture(data.take(SHOWN[data.spec.x.kind]).x, data.spec.x).save(path)
+    real_picture(data).save(path)
     print(f"picture: {path}", file=sys.stderr)
 
 

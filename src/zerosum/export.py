@@ -69,6 +69,27 @@ def write(
     return path
 
 
+def write_pairs(a: Tensor, b: Tensor, fields: tuple[Field, Field], path: Path) -> Path:
+    """Write joint draws of a and b: one picture of both, an .npz of both, or a folder with folders a and b."""
+    suffix = path.suffix.lower()
+    if suffix not in (".png", ".npz", ""):
+        raise InputError(f"cannot write pairs as {path.suffix!r}; --out takes .png, .npz, or a folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    named = list(zip("ab", (a, b), fields, strict=True))
+    if suffix == ".npz":
+        np.savez(path, allow_pickle=False, **{name: without_objects(f.decode(x)) for name, x, f in named})
+    elif not suffix:
+        for name, x, f in named:
+            write(x, f, path / name)
+    elif any(f.kind != "image" for f in fields):
+        raise InputError("pairs of rows are written as .npz or a folder")
+    else:
+        n = 16
+        rows = [(name, x[i : i + n]) for i in range(0, len(a), n) for name, x, _ in named]
+        pictures.rows(rows, columns=min(n, len(a))).save(path)
+    return path
+
+
 def still(x: Tensor, codec: Pixels) -> Image.Image:
     """One picture `[c, h, w]` in [-1, 1] as PNG holds it: grey, RGB or RGBA of 8 bits, or 16-bit grey."""
     from PIL import Image

@@ -137,13 +137,14 @@ class Move:
 class Game(nn.Module):
     """Base class of every game.
 
-    `needs` says which arrays the game reads, and of which kinds ("image", "vector", "label", "text"); `features`, in
-    which of the coordinates of `zerosum.features` it wants scattering events.
+    `needs` says which arrays the game reads, and of which kinds ("image", "vector", "label", "text"); `paired`, whether
+    a and b must be pairs; `features`, in which of the coordinates of `zerosum.features` it wants scattering events.
     Beyond `sample`, a game says what it can do by the methods that it has: `encode(x)`, `translate(a)`,
-    `classify(x)`, `score(x)`, `complete(prefix)`.
+    `translate_back(b)`, `joint(n)`, `classify(x)`, `score(x)`, `complete(prefix)`.
     """
 
     needs: ClassVar[dict[str, tuple[str, ...]]] = {"x": ("image", "vector")}
+    paired: ClassVar[bool] = False
     features: ClassVar[str | None] = None  # of scattering events, where the user asks for none
 
     if TYPE_CHECKING:  # networks, priors and buffers that `build` makes

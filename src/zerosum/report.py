@@ -23,7 +23,7 @@ from .errors import InputError
 from .game import algorithm
 from .runs import Run
 from .spec import Columns
-from .training import SHOWN
+from .views import SHOWN, view_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,12 +64,9 @@ def write(run: Run) -> Path:
         data, missing = run.data(), ""
     except InputError as error:
         data, missing = None, str(error)
-    x = run.draw(SHOWN[run.spec.x.kind])
-    sections = [_head(run), _samples(run, x, data), _classes(run), _rows(run, x), _time(run), _curves(run), doctor(run)]
+    sections = [_head(run), *(_of_x(run, data) if "x" in run.game.needs else _of_domains(run, data)), doctor(run)]
     if data is None:
         sections.append(f"<section><h2>Without its data</h2><p>{html.escape(missing)}</p></section>")
-    else:
-        sections += [_neighbours(run, x, data), _columns(run, data)]
     sections += [_metrics(run), _again(run)]
     page = run.path / "report.html"
     title = html.escape(run.name)
@@ -79,6 +76,26 @@ def write(run: Run) -> Path:
         encoding="utf-8",
     )
     return page
+
+
+def _of_x(run: Run, data: Data | None) -> list[str]:
+    """What is to be seen of samples."""
+    x = run.draw(SHOWN[run.spec.x.kind])
+    sections = [_samples(run, x, data), _classes(run), _rows(run, x), _time(run), _curves(run)]
+    return sections if data is None else [*sections, _neighbours(run, x, data), _columns(run, data)]
+
+
+def _of_domains(run: Run, data: Data | None) -> list[str]:
+    """What is to be seen of a and b: translations of held-out examples, or joint draws."""
+    if data is None:
+        return [_time(run), _curves(run)]
+    picture = _image(view_of(run.game, data).picture(run.game, "cpu"))
+    if hasattr(run.game, "joint"):
+        shown = _section("Joint samples", "Each a above the b of the same latent, drawn with seed 0.", picture)
+    else:
+        said = "Held-out examples, translated by the averaged weights; and back, and the truth, where there are such."
+        shown = _section("Translations", said, picture)
+    return [shown, _time(run), _curves(run)]
 
 
 def _head(run: Run) -> str:
@@ -152,7 +169,8 @@ def _time(run: Run) -> str:
         return ""
     chosen = [found[i] for i in np.unique(np.linspace(0, len(found) - 1, MOMENTS).round().astype(int))]
     strip = "".join(_figure(_embed(p.read_bytes()), f"round {int(p.stem):,}") for p in chosen)
-    return _section("Through time", "The same latents, as training went on.", f"<div class=strip>{strip}</div>")
+    what = "latents" if "x" in run.game.needs or hasattr(run.game, "joint") else "held-out examples"
+    return _section("Through time", f"The same {what}, as training went on.", f"<div class=strip>{strip}</div>")
 
 
 def _curves(run: Run) -> str:
@@ -279,11 +297,20 @@ def _again(run: Run) -> str:
     listing = yaml.safe_dump(run.config, sort_keys=False, allow_unicode=True, width=100)
     body = (
         f"<pre>{html.escape(algorithm(run.game))}</pre><h2>Go on with it</h2>"
-        f"<pre>zerosum sample {html.escape(str(run.path))} -n 64 --out grid.png\n"
+        f"<pre>{html.escape(use(run, str(run.path)))}\n"
         f"zerosum resume {html.escape(str(run.path))} --rounds {2 * run.config['settings']['rounds']}</pre>"
         f"<details><summary>config.yaml</summary><pre>{html.escape(listing)}</pre></details>"
     )
     return _section("The game", "What one round did.", body)
+
+
+def use(run: Run, name: str) -> str:
+    """The command that makes something with the run, which the command line knows by `name`."""
+    if "x" in run.game.needs or hasattr(run.game, "joint"):
+        return f"zerosum sample {name} -n 64 --out grid.png"
+    if run.spec.a.kind != "image":
+        return f"zerosum report {name}"
+    return f"zerosum translate {name} PICTURE --out translated.png"
 
 
 def _section(title: str, said: str, body: str) -> str:

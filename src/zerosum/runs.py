@@ -40,8 +40,9 @@ from .data import open as open_data
 from .engine import draw
 from .errors import InputError, nearest
 from .game import Game
-from .metrics import Card, evaluate, to_json
+from .metrics import Card, evaluate, evaluate_joint, evaluate_translations, to_json
 from .spec import Spec
+from .translation import directions, joint, translate
 
 CONFIG = "config.yaml"
 KEYS = ("game", "hyperparameters", "data", "settings", "device", "versions")
@@ -163,6 +164,8 @@ class Run:
 
     def draw(self, n: int, seed: int = 0, condition: Condition = None, extrapolate: bool = False) -> Tensor:
         """`n` samples in model space, `[n, *spec.x.shape]`: pictures in [-1, 1], numbers standardised."""
+        if "x" not in self.game.needs:
+            raise InputError(f"{self.name} draws no samples; {can(self.game)}")
         return draw(self.game, n, seed, y=understand(self.game, self.spec, n, condition, extrapolate))
 
     def sample(self, n: int, seed: int = 0, condition: Condition = None, extrapolate: bool = False) -> np.ndarray:
@@ -172,6 +175,16 @@ class Run:
         "beam=25" or {"beam": 25}, a caption, or a list of several that take turns; see `conditions.understand`.
         """
         return self.spec.x.decode(self.draw(n, seed, condition, extrapolate))
+
+    def joint(self, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+        """`n` draws of a and b that belong together, in model space."""
+        if not hasattr(self.game, "joint"):
+            raise InputError(f"{self.name} draws no pairs; {can(self.game)}")
+        return joint(self.game, n, seed)
+
+    def translate(self, x: Tensor, way: str = "a2b", seed: int = 0) -> Tensor:
+        """Examples `[n, ...]` of one domain in the other, in model space; pictures may have any height and width."""
+        return translate(self.game, x, way, seed)
 
     def data(self) -> Data:
         """The data that it was trained on, opened again. Raises InputError where it is gone or has changed."""
@@ -196,8 +209,14 @@ class Run:
         """
         if not os.access(self.path, os.W_OK):  # said before the work, not after it
             raise PermissionError(errno.EACCES, "cannot be written to", str(self.path))
-        self.load()
-        cards = evaluate(self.draw, self.data(), n=n, repeats=repeats, seed=seed, progress=progress)
+        game, data = self.game, self.data()
+        if "x" in game.needs:
+            cards = evaluate(self.draw, data, n=n, repeats=repeats, seed=seed, progress=progress)
+        elif hasattr(game, "joint"):
+            cards = evaluate_joint(self.joint, data, n=n, repeats=repeats, seed=seed, progress=progress)
+        else:
+            ways = {way: lambda x, s, way=way: self.translate(x, way, s) for way in directions(game)}
+            cards = evaluate_translations(ways, data, n=n, repeats=repeats, seed=seed, progress=progress)
         (self.path / "metrics.json").write_text(json.dumps({"round": self.rounds, "cards": to_json(cards)}, indent=1))
         return cards
 
@@ -221,6 +240,13 @@ class Run:
             file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
             file.flush()
             yield
+
+
+def can(game: Game) -> str:
+    """What a game does that draws no samples."""
+    if hasattr(game, "joint"):
+        return "it draws pairs of a and b"
+    return "it translates: zerosum translate RUN PICTURE" if directions(game) else "it has nothing to draw from"
 
 
 def create(root: Path, label: str, config: dict[str, Any], game: type[Game] | None = None) -> Run:

@@ -72,7 +72,9 @@ class DataOptions:
     columns: str | None = None  # of a table: the columns to learn, as age,income
     labels: str | None = None  # of a table: the column of classes; of pictures: a file of labels
     size: str | None = None  # of pictures: HxW to rescale to (covering, centre kept), or one number for both
+    crop: str | None = None  # of pictures: HxW to cut out, anywhere; of pairs the same of both
     flip: bool = False  # show mirror images too
+    unpaired: bool = False  # pairs as two domains: a of one half of them, b of the other
     bad_files: Literal["stop", "skip"] = "stop"  # what to do about files that are not pictures
     missing: Literal["stop", "drop"] = "stop"  # what to do about rows with empty cells
     features: str | None = None  # of scattering events: direct, cartesian (or fat), spherical, scattered

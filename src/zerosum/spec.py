@@ -258,6 +258,12 @@ class Spec:
     def __str__(self) -> str:
         return ", ".join(f"{name}: {f}" for name, f in self.fields.items())
 
+    def like(self, a: str, b: str) -> bool:
+        """Are pictures a and b equally high and wide, or rows of the same length?"""
+        fields = self.fields[a], self.fields[b]
+        one, other = (f.shape[1:] if f.kind == "image" else f.shape for f in fields)
+        return fields[0].kind == fields[1].kind and one == other
+
     def to_json(self) -> dict[str, Any]:
         """Plain values that `Spec.from_json` reads back."""
         return {

@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from . import checkpoints, games, runs
-from .data import Data, pictures
+from .data import Data
 from .data import open as open_data
 from .data.augment import DiffAugment, InstanceNoise
 from .data.featured import suited
@@ -32,14 +32,11 @@ from .engine import Engine, NonFinite
 from .errors import InputError, nearest
 from .fused import START, Unfusable, fuse, obstacle, pays
 from .game import Game
-from .metrics.transport import sliced_wasserstein
 from .penalties import added_r1
 from .runs import Run
 from .settings import DataOptions, Settings, names
 from .trackers import Trackers, chosen
-
-SHOWN = {"image": 64, "vector": 2000}  # samples in a picture
-JUDGED = 1000  # samples behind the score that decides which checkpoint is best
+from .views import paired, view_of
 
 
 class Interrupted(Exception):
@@ -92,6 +89,8 @@ def train(
 
 def auto_settings(data: Data) -> dict[str, Any]:
     """Settings that suit this data."""
+    if "x" not in data.spec:
+        raise InputError(f"auto plays on x; this data has {data.spec}. Pairs are for pix2pix, two domains for cyclegan")
     return {"rounds": 10_000, "batch": 64 if data.spec.x.kind == "image" else 256}
 
 
@@ -180,9 +179,14 @@ def prepare(game: Game, data: Data, settings: Settings) -> Engine:
     chosen(settings.track)
     if settings.threads:
         torch.set_num_threads(settings.threads)
+    if game.paired and {"a", "b"} <= data.spec.fields.keys() and not paired(data.train):
+        raise InputError(
+            f"{game_name(game)} needs pairs; here a and b are two domains, each in an order of its own. "
+            "Pairs are written A/+B/, edges:photos/ or halves:folder/; for two domains there is cyclegan"
+        )
     fronts: list[nn.Module] = []
     if settings.augment:
-        if "x" in data.spec and data.spec.x.kind != "image":
+        if not any(field.kind == "image" for field in data.spec.fields.values()):
             raise InputError(f"augment changes pictures; this data has {data.spec}")
         fronts.append(DiffAugment() if settings.augment == "diffaugment" else DiffAugment(settings.augment))
     if settings.instance_noise:
@@ -321,9 +325,7 @@ class Recorder:
     ):
         self.run, self.engine, self.settings, self.show = run, engine, settings, show
         self.began = time.monotonic() - seconds
-        self.field = engine.data.spec.x
-        held_out = engine.data.held_out  # type: ignore[attr-defined]
-        self.real = held_out.take(JUDGED, seed=0).x
+        self.view = view_of(engine.game, engine.data)  # type: ignore[arg-type]
         self.scores = {row["round"]: row["score"] for row in run.stats() if "score" in row}
         self.trackers = Trackers(chosen(settings.track), run.path, run.config, show.say)
         self.on_finding = on_finding
@@ -415,18 +417,19 @@ class Recorder:
         self.picture()
 
     def score(self) -> float:
-        """Sliced Wasserstein distance, in model space, to held-out data; cheap, and on every kind of data."""
-        fake = self.engine.sample(len(self.real), seed=1)
-        return float(sliced_wasserstein(fake.flatten(1), self.real.flatten(1), seed=0))
+        """Distance to held-out data; the smallest tells the best checkpoint."""
+        with self.engine.averaged() as game:
+            return self.view.score(game, self.engine.device)
 
     def picture(self) -> None:
-        """Samples of the same latents, as they are now."""
+        """What the game makes of the same latents, or of the same inputs, now."""
         path = self.run.samples / f"{self.engine.clock.rounds:06d}.png"
-        pictures.picture(self.engine.sample(SHOWN[self.field.kind], seed=0), self.field, self.real).save(path)
+        with self.engine.averaged() as game:
+            self.view.picture(game, self.engine.device).save(path)
         self.trackers.picture(path, self.engine.clock.rounds)
 
     def reals(self) -> None:
-        pictures.picture(self.real[: SHOWN[self.field.kind]], self.field).save(self.run.samples / "reals.png")
+        self.view.reals().save(self.run.samples / "reals.png")
 
 
 @contextmanager

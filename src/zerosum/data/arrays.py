@@ -71,6 +71,9 @@ class Group:
         return {name: array.source.take(index, device) for name, array in self.arrays.items()}
 
 
+Stored = tuple[dict[str, Tensor], np.ndarray | None, np.ndarray | None]  # examples; which to flip; where to crop
+
+
 @dataclass(frozen=True, eq=False)
 class Data:
     """Arrays, their spec, and an endless shuffled order of examples.
@@ -84,12 +87,21 @@ class Data:
     source: str = "memory"  # what `open` takes to find it again
     options: dict[str, Any] = field(default_factory=dict)  # and the keyword arguments
     flip: bool = False
+    crop: tuple[int, int] | None = None  # (h, w) that is cut out of each picture, of the largest array of its group
     notes: list[str] = field(default_factory=list)
     others: tuple[Group, ...] | None = None  # of the held-out part; None where there is none
 
     @cached_property
     def spec(self) -> Spec:
-        return Spec(**{name: array.field for group in self.groups for name, array in group.arrays.items()})
+        return Spec(
+            **{name: self._field(group, array) for group in self.groups for name, array in group.arrays.items()}
+        )
+
+    def _field(self, group: Group, array: Array) -> Field:
+        """What games see of an array: where pictures are cropped, what is left of them."""
+        if self.crop is None or array.field.kind != "image":
+            return array.field
+        return replace(array.field, shape=(array.field.shape[0], *cut(self.crop, group, array)))
 
     @property
     def train(self) -> Data:
@@ -137,9 +149,10 @@ class Data:
             position += n
 
     def take(self, n: int, seed: int = 0) -> Batch:
-        """`n` distinct random examples, unflipped; all of them where there are no more (of each group)."""
+        """`n` distinct random examples of each group, all where there are no more; unflipped, cropped at the centre."""
         stored = [
-            (group.read(order.chosen(n, len(group), order.TAKE, seed, group.number)), None) for group in self.groups
+            (group.read(order.chosen(n, len(group), order.TAKE, seed, group.number)), None, None)
+            for group in self.groups
         ]
         return self._ready(stored, "cpu")
 
@@ -151,7 +164,7 @@ class Data:
         one = replace(group, arrays={name: group.arrays[name]})
         n = len(one) if limit is None else min(limit, len(one))
         parts = [one.read(np.arange(i, min(i + 4096, n))) for i in range(0, n, 4096)]
-        return torch.cat([one.arrays[name].ready(part[name]) for part in parts])
+        return torch.cat([self._seen(group, name, part[name]) for part in parts])
 
     def reweighted(self, weights: Tensor) -> Data:
         """The same data, the first group's examples drawn with replacement in proportion to `weights` `[len(self)]`."""
@@ -180,26 +193,49 @@ class Data:
 
     def _stored(
         self, position: int, n: int, seed: int, rank: int, world: int, device: str | torch.device
-    ) -> list[tuple[dict[str, Tensor], np.ndarray | None]]:
-        """For each group the examples as the sources keep them, and which of them to flip."""
+    ) -> list[Stored]:
+        """For each group the examples as the sources keep them, which of them to flip, and where to crop them."""
         mine = slice(rank, None, world)
         return [
             (
                 group.read(group.at(position, position + n, seed)[mine], device),
                 order.coins(seed, group.number, position, position + n)[mine] if self.flip else None,
+                order.places(seed, group.number, position, position + n)[mine] if self.crop else None,
             )
             for group in self.groups
         ]
 
-    def _ready(
-        self, stored: Sequence[tuple[dict[str, Tensor], np.ndarray | None]], device: str | torch.device
-    ) -> Batch:
+    def _seen(self, group: Group, name: str, values: Tensor, places: np.ndarray | None = None) -> Tensor:
+        """Examples of an array as games see them, cropped at `places`, or at the centre."""
+        array = group.arrays[name]
+        x = array.ready(values)
+        if self.crop is None or array.field.kind != "image":
+            return x
+        heights = [a.field.shape[1] for a in group.arrays.values() if a.field.kind == "image"]
+        return cropped(x, cut(self.crop, group, array), array.field.shape[1] // min(heights), places)
+
+    def _ready(self, stored: Sequence[Stored], device: str | torch.device) -> Batch:
         out = {}
-        for group, (tensors, flips) in zip(self.groups, stored, strict=True):
+        for group, (tensors, flips, places) in zip(self.groups, stored, strict=True):
             for name, values in tensors.items():
-                array = group.arrays[name]
-                x = array.ready(values.to(device, non_blocking=True))
-                if flips is not None and array.field.kind == "image":
+                x = self._seen(group, name, values.to(device, non_blocking=True), places)
+                if flips is not None and group.arrays[name].field.kind == "image":
                     x = torch.where(torch.from_numpy(flips).to(x.device)[:, None, None, None], x.flip(-1), x)
                 out[name] = x
         return Batch(**out)
+
+
+def cut(crop: tuple[int, int], group: Group, array: Array) -> tuple[int, int]:
+    """Height and width of this array's crops: of pairs in two resolutions the same cut-out of both."""
+    by = max(a.field.shape[1] for a in group.arrays.values() if a.field.kind == "image") // array.field.shape[1]
+    return crop[0] // by, crop[1] // by
+
+
+def cropped(x: Tensor, size: tuple[int, int], step: int, places: np.ndarray | None) -> Tensor:
+    """A cut-out of each picture, at `places` in [0, 1), or at the centre; corners are multiples of `step`."""
+    (h, w), free = size, np.array([x.shape[2] - size[0], x.shape[3] - size[1]]) // step
+    if places is None:
+        top, left = free // 2 * step
+        return x[..., top : top + h, left : left + w]
+    corners = (places * (free + 1)).astype(int) * step
+    return torch.stack([v[:, t : t + h, s : s + w] for v, (t, s) in zip(x, corners.tolist(), strict=True)])

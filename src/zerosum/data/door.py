@@ -21,6 +21,8 @@ from .events.pythia import pythia
 from .featured import with_features
 from .fields import Options, groups_of
 from .named import NAMES, named, roots
+from .pairs import WORDS, find_joined, put_together, taken_apart
+from .pairs import unpaired as unpaired_groups
 from .readers import X, is_idx, read_idx, read_npy, read_npz, sort_out
 from .tables import find_table, frame_of, frame_of_columns, is_table, read_table
 from .toys import TOYS, toy
@@ -37,7 +39,9 @@ def open(
     columns: str | list[str] | None = None,
     labels: str | None = None,
     size: str | int | tuple[int, int] | None = None,
+    crop: str | int | tuple[int, int] | None = None,
     flip: bool = False,
+    unpaired: bool = False,
     bad_files: str = "stop",
     missing: str = "stop",
     features: str | None = None,
@@ -53,14 +57,17 @@ def open(
     Args:
         source: a name ("digits", "mnist", "ring8", "ring8:20000", "quickdraw:flamingo"); a folder or zip of pictures,
             sub-folders being classes; .npy, .npz, idx, .csv, .tsv, .parquet; a tensor, an array, a pair (x, y), a dict
-            of arrays, a pandas or polars frame; particle events: "ep", "pythia:dis?beam=50&n=200000", HepMC, LHE,
-            ROOT, text tapes, with facts behind the name as in "tape.txt?beam=50&unit=MeV".
+            of arrays, a pandas or polars frame. Pairs a, b: "edges:photos/", "halves:facades/", "A/+B/"; two domains:
+            "apples/,tomatoes/". Particle events: "ep", "pythia:dis?beam=50&n=200000", HepMC, LHE, ROOT, text tapes,
+            with facts behind the name as in "tape.txt?beam=50&unit=MeV".
         columns: of a table, those to use, "age,income"; "kind:category" takes numbers for categories. In an .npz, the
             array to be x.
         labels: the column or array that holds the classes, or another condition: "beam:number", "caption:text", or
             several columns of attributes, "glasses,age". Of a folder of pictures: columns of the table in it.
         size: "64" or "48x64" (height x width): pictures are scaled to cover it, and cropped at the centre.
+        crop: "64" or "48x64": cut so much out of each picture, anywhere in training; of pairs the same of both.
         flip: show each picture mirrored half of the time.
+        unpaired: train on pairs as two domains, a of one half of them and b of the other.
         bad_files: "stop" with an error that names files that are no pictures, or "skip" them.
         missing: "stop" with an error that names empty cells, or "drop" such rows.
         features: of scattering events: "direct", "cartesian" (or "fat"), "spherical" or "scattered" coordinates.
@@ -74,16 +81,10 @@ def open(
     Raises:
         InputError: with what was wrong, where, and what would be right.
     """
-    given = dict(columns=columns, labels=labels, size=size, flip=flip, bad_files=bad_files, missing=missing)
-    given |= dict(
-        features=features,
-        transform=transform,
-        augment_columns=augment_columns,
-        holdout=holdout,
-        limit=limit,
-        data_dir=None if data_dir is None else str(data_dir),
-        memory=memory,
-    )
+    given = dict(columns=columns, labels=labels, size=size, crop=crop, flip=flip, unpaired=unpaired)
+    given |= dict(bad_files=bad_files, missing=missing, holdout=holdout, limit=limit, memory=memory)
+    given |= dict(features=features, transform=transform, augment_columns=augment_columns)
+    given |= dict(data_dir=None if data_dir is None else str(data_dir))
     if isinstance(source, Data):
         return source
     options = checked({k: v for k, v in given.items() if k not in FEATURES})
@@ -95,9 +96,24 @@ def open(
         notes = [*notes, "nothing is held out: metrics compare with the training data"]
     kept = {k: v for k, v in given.items() if v != DEFAULTS[k]}
     reopen = str(where) if isinstance(where, (str, Path, Stated)) else "memory"
-    train, held = with_shares(train, held)
-    found = Data(name, tuple(train), reopen, kept, flip, notes, tuple(held) or None)
+    train, held = with_shares(unpaired_groups(train) if unpaired else train, held)
+    cut = None if crop is None else fitting(size_of(crop, "crop"), train)
+    found = Data(name, tuple(train), reopen, kept, flip, cut, notes, tuple(held) or None)
     return with_features(found, features, transform, augment_columns)
+
+
+def fitting(crop: tuple[int, int], groups: list[Group]) -> tuple[int, int]:
+    """The crop, where all pictures are as large, and cut-outs of pairs in two resolutions can agree."""
+    for group in groups:
+        sizes = {a.field.shape[1:] for a in group.arrays.values() if a.field.kind == "image"}
+        if not sizes:
+            raise InputError("crop cuts pictures; this data has none")
+        (h, w), (small, _) = max(sizes), min(sizes)
+        if crop[0] > h or crop[1] > w:
+            raise InputError(f"crop {crop[0]}x{crop[1]} is larger than the pictures, which are {h}x{w}")
+        if any(side % (h // small) for side in crop):
+            raise InputError(f"crop must be a multiple of {h // small}, as b is so many times larger than a")
+    return crop
 
 
 def with_shares(train: list[Group], held: list[Group]) -> tuple[list[Group], list[Group]]:
@@ -107,7 +123,7 @@ def with_shares(train: list[Group], held: list[Group]) -> tuple[list[Group], lis
     for group in train:
         for name, array in group.arrays.items():
             if isinstance(array.field.codec, Classes):
-                labels = group.read(np.arange(len(group)))[name]
+                labels = array.source.take(np.arange(len(array.source)) if group.rows is None else group.rows)
                 shares = torch.bincount(labels.long(), minlength=len(array.field.classes)).double() / len(labels)
                 codec = replace(array.field.codec, shares=tuple(shares.tolist()))
                 told[name] = replace(array.field, codec=codec)
@@ -152,16 +168,20 @@ def checked(given: dict[str, Any]) -> Options:
     return Options(**{**given, "size": None if given["size"] is None else size_of(given["size"])})
 
 
-def size_of(given: str | int | tuple[int, int] | list[int]) -> tuple[int, int]:
+def size_of(given: str | int | tuple[int, int] | list[int], what: str = "size") -> tuple[int, int]:
     """ "64" -> (64, 64); "48x64" -> (48, 64), height first."""
     parts = list(given) if isinstance(given, (tuple, list)) else re.split("[x*]", str(given).strip().lower())
     if len(parts) not in (1, 2) or not all(str(p).isdecimal() and int(p) > 0 for p in parts):
-        raise InputError(f"size {given!r} must be like 64, or 48x64 for height x width")
+        raise InputError(f"{what} {given!r} must be like 64, or 48x64 for height x width")
     return int(parts[0]), int(parts[-1])
 
 
 def whereabouts(source: Any, options: Options) -> tuple[Any, str]:
     """A name as we know it, a path that exists, or arrays as they are; and a short name for folders."""
+    if isinstance(source, str) and source.partition(":")[0] not in EVENTS and (joined := taken_apart(source)):
+        inner = [whereabouts(part, options) for part in joined[1]]
+        name = "-".join([joined[0]] * (joined[0] in WORDS) + [name for _, name in inner])
+        return put_together(joined[0], [str(where) for where, _ in inner]), safe(name)
     if isinstance(source, (str, Path)):
         word = str(source).partition(":")[0].lower().replace("_", "-")
         if isinstance(source, str) and word in (*NAMES, *TOYS, *EVENTS):
@@ -196,6 +216,8 @@ def no_such(source: str) -> str:
 
 
 def find(where: Any, options: Options) -> Found:
+    if isinstance(where, str) and (joined := taken_apart(where)):
+        return find_joined(*joined, options, lambda part, o: find(whereabouts(part, o)[0], o))
     picture_set = isinstance(where, str) or (
         isinstance(where, Path) and (where.is_dir() or where.suffix.lower() == ".zip")
     )

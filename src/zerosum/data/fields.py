@@ -27,7 +27,9 @@ class Options:
     columns: str | list[str] | None = None
     labels: str | None = None
     size: tuple[int, int] | None = None
+    crop: str | int | tuple[int, int] | None = None
     flip: bool = False
+    unpaired: bool = False
     bad_files: str = "stop"
     missing: str = "stop"
     holdout: float = 0.1

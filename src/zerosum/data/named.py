@@ -146,7 +146,7 @@ NAMED: dict[str, Named] = {
         read_cifar10,
     ),
 }
-NAMES = ("digits", *NAMED, "quickdraw")
+NAMES = ("digits", *NAMED, "quickdraw", "fruits360")
 
 
 def named(source: str, options: Options) -> Sets:
@@ -156,8 +156,12 @@ def named(source: str, options: Options) -> Sets:
         return read_digits()
     if name == "quickdraw":
         return quickdraw(part, options)
+    if name == "fruits360":
+        return fruits360(part, options)
     if part:
-        raise InputError(f"data {source!r}: only quickdraw and the generated sets take a part after the colon")
+        raise InputError(
+            f"data {source!r}: only quickdraw, fruits360 and the generated sets take a part after the colon"
+        )
     entry = NAMED[name]
     paths = local(entry, options)
     if paths is None:
@@ -217,3 +221,32 @@ def quickdraw(word: str, options: Options) -> Sets:
 
 def _drawings(values: np.ndarray) -> np.ndarray:
     return unrolled(values, "x", (28, 28)) if values.ndim == 2 else values
+
+
+def fruits360(word: str, options: Options) -> Sets:
+    """Apples, cherries and tomatoes, RGB 64x64, on white; or those of one kind, `fruits360:apple`. Test varieties are
+    others than those trained on."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    path = next((p for root in roots(options) for p in root.glob("**/fruits360_64.npz")), None)
+    if path is None:
+        raise InputError(
+            "fruits360 is not downloaded: lay fruits360_64.npz in a folder and name it with --data-dir or ZEROSUM_DATA"
+        )
+    held = read_npz(path)
+    kinds = [str(k) for k in held["kinds"]]
+    names = {k.lower(): i for i, k in enumerate(kinds)}
+    if word and word.lower() not in names:
+        raise InputError(f"fruits360 has no kind {word!r}{nearest(word, names)} It has: {', '.join(names)}")
+    body, ends = held["body"].tobytes(), held["offset"]
+
+    def read(part: np.ndarray) -> Arrays:
+        rows = np.flatnonzero(part & (held["kind"] == names[word.lower()] if word else True))
+        files = (BytesIO(body[ends[i] : ends[i + 1]]) for i in rows)
+        x = np.stack([np.asarray(Image.open(f, formats=("JPEG",)).convert("RGB")) for f in files])
+        return {"x": x} if word else {"x": x, "y": np.array(kinds)[held["kind"][rows]]}
+
+    train = held["train"].astype(bool)
+    return read(train), read(~train)

@@ -18,7 +18,7 @@ from ..seeds import mix as key
 
 ROUNDS = 4
 CHUNK = 4096  # positions that are computed together and kept
-SHUFFLE, DRAW, FLIP, SPLIT, TAKE, LIMIT = range(1, 7)  # purposes: no two share their randomness
+SHUFFLE, DRAW, FLIP, SPLIT, TAKE, LIMIT, CROP, CHANGE, APART = range(1, 10)  # purposes: no two share their randomness
 
 _GOLDEN = 0x9E3779B97F4A7C15
 
@@ -86,6 +86,12 @@ def drawn(seed: int, group: int, cumulative: np.ndarray, start: int, stop: int) 
 def coins(seed: int, group: int, start: int, stop: int) -> np.ndarray:
     """A fair coin for each position, bool."""
     return _random(start, stop, FLIP, seed, group) >> np.uint64(63) == 1
+
+
+def places(seed: int, group: int, start: int, stop: int) -> np.ndarray:
+    """Two numbers in [0, 1) for each position, `[stop - start, 2]`."""
+    bits = np.stack([_random(start, stop, CROP, seed, group, axis) for axis in range(2)], 1)
+    return (bits >> np.uint64(11)) * 2.0**-53
 
 
 def chosen(n: int, size: int, *keys: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -34,6 +35,27 @@ def grid(x: Tensor, columns: int | None = None, gap: int = 1, scale: int | None 
         top, left = gap + i // columns * (h + gap), gap + i % columns * (w + gap)
         sheet[top : top + h, left : left + w] = tile
     return Image.fromarray(sheet)
+
+
+def rows(named: Sequence[tuple[str, Tensor]], columns: int | None = None) -> Image.Image:
+    """Images under one another, `(name, [n, c, h, w])` a row, each behind its name; sizes and channels may differ."""
+    from PIL import ImageDraw, ImageFont
+
+    columns = columns or max(len(x) for _, x in named)
+    h, w = (max(x.shape[axis] for _, x in named) for axis in (2, 3))
+    scale = max(1, min(math.ceil(COMFORTABLE / max(h, w)), WIDEST // (columns * w)))
+    h, w, gap = h * scale, w * scale, 3
+    font = ImageFont.load_default(max(10, min(13, h // 3)))
+    margin = 8 + math.ceil(max(font.getlength(name) for name, _ in named))
+    sheet = Image.new("RGB", (margin + columns * (w + gap), gap + len(named) * (h + gap)), "white")
+    pen = ImageDraw.Draw(sheet)
+    for i, (name, x) in enumerate(named):
+        top = gap + i * (h + gap)
+        pen.text((4, top + h // 2), name, fill="#57534e", font=font, anchor="lm")
+        for j, tile in enumerate(shown(x[:columns])):
+            picture = Image.fromarray(tile).resize((w, h), Image.Resampling.NEAREST)
+            sheet.paste(picture, (margin + j * (w + gap), top))
+    return sheet
 
 
 def even(n: int, wanted: float) -> int:

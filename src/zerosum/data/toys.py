@@ -53,13 +53,21 @@ def swissroll(rng: np.random.Generator, n: int) -> Points:
     return (x + 0.25 * rng.standard_normal((n, 2))) / 7.5, None, {}
 
 
+def circles(rng: np.random.Generator, n: int) -> Points:
+    """Two circles about one centre, of radius 1 and 0.5, noise 0.05."""
+    y = rng.integers(2, size=n)
+    angle = 2 * np.pi * rng.random(n)
+    x = (1 - 0.5 * y)[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
+    return x + 0.05 * rng.standard_normal((n, 2)), y, {}
+
+
 def gaussian(rng: np.random.Generator, n: int) -> Points:
     """The standard normal distribution."""
     return rng.standard_normal((n, 2)), None, {"modes": [[0.0, 0.0]], "mode_std": 1.0}
 
 
 TOYS: dict[str, Callable[[np.random.Generator, int], Points]] = {
-    f.__name__: f for f in (moons, ring8, grid25, swissroll, gaussian)
+    f.__name__: f for f in (moons, circles, ring8, grid25, swissroll, gaussian)
 }
 
 

@@ -16,6 +16,8 @@ from .modes import Modes, mode_coverage
 from .neighbours import Copying, data_copying, nearest_neighbours
 from .parzen import Parzen, parzen_log_likelihood
 from .scores import class_shares, inception_score
+from .similarity import psnr, sharpness, ssim
+from .translations import evaluate_joint, evaluate_translations
 from .transport import optimal_transport, sliced_wasserstein, wasserstein_1d, wasserstein_columns
 from .twosample import TwoSample, two_sample_auc, two_sample_test
 
@@ -34,6 +36,8 @@ __all__ = [
     "density_coverage",
     "energy_distance",
     "evaluate",
+    "evaluate_joint",
+    "evaluate_translations",
     "fpd",
     "frechet_distance",
     "frechet_of_moments",
@@ -57,7 +61,10 @@ __all__ = [
     "optimal_transport",
     "parzen_log_likelihood",
     "precision_recall",
+    "psnr",
+    "sharpness",
     "sliced_wasserstein",
+    "ssim",
     "table",
     "to_json",
     "total_variation",

@@ -6,16 +6,36 @@ from ..spec import Field
 from .conditions import embed
 from .dcgan import DCGANDiscriminator, DCGANGenerator, pyramid
 from .mlp import Discriminator, Maxout, mlp, output
+from .translators import (
+    EncoderDecoder,
+    PatchGAN,
+    Pool,
+    Residual,
+    ResnetTranslator,
+    SRResNet,
+    UNet,
+    halvings,
+    normal,
+)
 
 __all__ = [
     "DCGANDiscriminator",
     "DCGANGenerator",
     "Discriminator",
+    "EncoderDecoder",
     "Maxout",
+    "PatchGAN",
+    "Pool",
+    "Residual",
+    "ResnetTranslator",
+    "SRResNet",
+    "UNet",
     "discriminator",
     "embed",
     "generator",
+    "halvings",
     "mlp",
+    "normal",
     "output",
     "pyramid",
 ]
