@@ -41,7 +41,8 @@ class Guard:
         self.good = torch.ones((), dtype=torch.bool, device=device)
         self._where = torch.zeros((), dtype=torch.int64, device=device)
         self._examples = torch.zeros((), dtype=torch.int64, device=device)
-        self._found, self._one = torch.zeros((), device=device), torch.ones((), device=device)
+        single = {"dtype": torch.float32, "device": device}  # whatever the default
+        self._found, self._one = torch.zeros((), **single), torch.ones((), **single)
 
     def allows(self, gradients: list[Tensor], step: tuple[int, int, int]) -> Tensor:
         """May a step be taken, by its gradients and by all before? It is the k-th of (round, examples before it, k)."""
