@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from . import zoo
+from . import explore, zoo
 from .advice import check_game, doctor
 from .arguments import RunName, refuse, understand, verb, write_json
 from .errors import InputError, nearest
@@ -476,6 +476,11 @@ VERBS: dict[str, Callable[[list[str]], int | None]] = {
     "resume": verb("resume", resume),
     "sample": verb("sample", sample),
     "export": verb("export", export),
+    "walk": verb("walk", explore.walk),
+    "mix": verb("mix", explore.mix),
+    "edit": verb("edit", explore.edit),
+    "invert": verb("invert", explore.invert),
+    "score": verb("score", explore.score),
     "evaluate": verb("evaluate", evaluate),
     "report": verb("report", report),
     "doctor": verb("doctor", doctor),

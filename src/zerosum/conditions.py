@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -60,10 +61,10 @@ def asked(field: Field, condition: Condition, extrapolate: bool = False) -> Tens
 
 
 def classes(codec: Classes, one: Any) -> list[int]:
-    """Numbers of the classes, "cat" or "cat,dog" or 3."""
+    """Numbers of the classes, "cat" or "cat,dog" or "cat; dog" or 3."""
     known = codec.names
     found = []
-    for word in [one] if one in known else [w.strip() for w in str(one).split(",")]:
+    for word in [one] if one in known else [w.strip() for w in re.split("[,;]", str(one))]:
         if word not in known and not (word.isdecimal() and int(word) < len(known)):
             raise InputError(f"no class {word!r}{nearest(word, known)} The classes are: {', '.join(known)}")
         found.append(known.index(word) if word in known else int(word))

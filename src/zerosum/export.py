@@ -101,6 +101,29 @@ def still(x: Tensor, codec: Pixels) -> Image.Image:
     return Image.fromarray(values[..., 0] if len(x) < 3 else values)
 
 
+MOVING = {".gif": "GIF", ".apng": "PNG", ".webp": "WEBP"}
+
+
+def frames(
+    x: Tensor, field: Field, path: Path, columns: int, reference: Tensor | None = None, per_second: int = 12
+) -> Path:
+    """Pictures that follow one another: moving, or side by side in rows of `columns`. Points: all in one plot."""
+    suffix = path.suffix.lower()
+    if field.kind != "image" or suffix not in MOVING:
+        if suffix != ".png":
+            kinds = [".png"] if field.kind != "image" else [".png", *MOVING]
+            raise InputError(f"cannot write this as {path.suffix or 'a folder'!r}; --out takes {', '.join(kinds)}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shown = pictures.grid(x, columns) if field.kind == "image" else pictures.picture(x, field, reference)
+        shown.save(path)
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    large = max(1, round(256 / max(field.shape[1:])))
+    first, *rest = (pictures.grid(one[None], 1, 0, large) for one in x)
+    first.save(path, MOVING[suffix], save_all=True, append_images=rest, duration=1000 // per_second, loop=0)
+    return path
+
+
 def without_objects(values: np.ndarray) -> np.ndarray:
     """Strings as fixed-width text: an array of objects could only be pickled."""
     if values.dtype.names is None:

@@ -70,7 +70,8 @@ class DataOptions:
     """How the data door reads its source."""
 
     columns: str | None = None  # of a table: the columns to learn, as age,income
-    labels: str | None = None  # of a table: the column of classes; of pictures: a file of labels
+    labels: str | None = None  # of a table: columns of the condition, as kind, beam:number, caption:text, or several
+    only: str | None = None  # use examples of these classes only, as cat,dog
     size: str | None = None  # of pictures: HxW to rescale to (covering, centre kept), or one number for both
     crop: str | None = None  # of pictures: HxW to cut out, anywhere; of pairs the same of both
     flip: bool = False  # show mirror images too

@@ -84,3 +84,20 @@ def remembered(group: Group, array: Array) -> Field:
     codec = array.field.codec
     seen = one_hot(rows, codec) if isinstance(codec, Columns) else rows.long()
     return replace(array.field, extra=array.field.extra | {"seen": seen.tolist()})
+
+
+def kept_only(group: Group, only: str | list[str]) -> Group:
+    """The examples of some classes."""
+    names = [w.strip() for w in only.split(",")] if isinstance(only, str) else [str(w) for w in only]
+    codec = group.arrays["y"].field.codec if "y" in group.arrays else None
+    if not isinstance(codec, Classes):
+        raise InputError(f"only {', '.join(names)}: this data has no classes")
+    for name in names:
+        if name not in codec.names:
+            raise InputError(f"no class {name!r}{nearest(name, codec.names)} The classes are: {', '.join(codec.names)}")
+    rows = np.arange(len(group)) if group.rows is None else group.rows
+    labels = group.arrays["y"].source.take(rows).numpy()
+    kept = rows[np.isin(labels, [codec.names.index(name) for name in names])]
+    if not len(kept):
+        raise InputError(f"only {', '.join(names)}: no examples are left")
+    return replace(group, rows=kept)

@@ -15,7 +15,7 @@ from ..errors import InputError, nearest
 from ..spec import Classes
 from . import events
 from .arrays import Data, Group
-from .conditions import remembered
+from .conditions import kept_only, remembered
 from .events import files as event_files
 from .events.pythia import pythia
 from .featured import with_features
@@ -38,6 +38,7 @@ def open(
     *,
     columns: str | list[str] | None = None,
     labels: str | None = None,
+    only: str | list[str] | None = None,
     size: str | int | tuple[int, int] | None = None,
     crop: str | int | tuple[int, int] | None = None,
     flip: bool = False,
@@ -64,6 +65,7 @@ def open(
             array to be x.
         labels: the column or array that holds the classes, or another condition: "beam:number", "caption:text", or
             several columns of attributes, "glasses,age". Of a folder of pictures: columns of the table in it.
+        only: the classes to use, "cat,dog"; the others are as if they were not there.
         size: "64" or "48x64" (height x width): pictures are scaled to cover it, and cropped at the centre.
         crop: "64" or "48x64": cut so much out of each picture, anywhere in training; of pairs the same of both.
         flip: show each picture mirrored half of the time.
@@ -84,14 +86,16 @@ def open(
     given = dict(columns=columns, labels=labels, size=size, crop=crop, flip=flip, unpaired=unpaired)
     given |= dict(bad_files=bad_files, missing=missing, holdout=holdout, limit=limit, memory=memory)
     given |= dict(features=features, transform=transform, augment_columns=augment_columns)
-    given |= dict(data_dir=None if data_dir is None else str(data_dir))
+    given |= dict(only=only, data_dir=None if data_dir is None else str(data_dir))
     if isinstance(source, Data):
         return source
-    options = checked({k: v for k, v in given.items() if k not in FEATURES})
+    options = checked({k: v for k, v in given.items() if k not in (*FEATURES, "only")})
     where, name = whereabouts(source, options)
     train, held, notes = find(where, options)
     if flip and not any(a.field.kind == "image" for g in train for a in g.arrays.values()):
         raise InputError("flip mirrors pictures; this data has none")
+    if only is not None:
+        train, held = ([kept_only(group, only) for group in part] for part in (train, held))
     if not held:
         notes = [*notes, "nothing is held out: metrics compare with the training data"]
     kept = {k: v for k, v in given.items() if v != DEFAULTS[k]}

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TypeVar
 
 import numpy as np
@@ -102,6 +103,28 @@ def _deep(im: Image.Image, plan: Plan) -> np.ndarray:
     if plan.scale:
         values = np.asarray(_fit(Image.fromarray(values), plan))
     return values.round().clip(0, 65535).astype(np.uint16) if plan.depth == "uint16" else values
+
+
+def as_field(paths: Sequence[Path], field: Field) -> tuple[Tensor, list[str]]:
+    """Any pictures as games see `field`, `[n, c, h, w]` in [-1, 1], and notes on what was changed in them."""
+    (channels, h, w), codec, found, notes = field.shape, field.codec, [], []
+    if channels not in MODES:
+        raise InputError(f"pictures of {channels} channels cannot be read from a file")
+    assert isinstance(codec, Pixels)
+    for path in paths:
+        try:
+            with path.open("rb") as f:
+                head = header(f)
+                found.append(decode(f, Plan(h, w, channels, "uint8", scale=True)))
+        except FileNotFoundError:
+            raise InputError(f"there is no file {str(path)!r}") from None
+        except (OSError, ValueError, Image.DecompressionBombError, SyntaxError) as error:
+            raise InputError(f"{path}: {why(error)}") from error
+        if (head.h, head.w) != (h, w):
+            notes.append(f"{path}: {head.h}x{head.w} pixels, scaled to {h}x{w}")
+        if head.channels != channels:
+            notes.append(f"{path}: {head.mode} read as {MODES[channels]}")
+    return torch.from_numpy(np.stack(found)).float() / 127.5 - 1, notes
 
 
 class Pictures:

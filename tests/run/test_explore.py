@@ -1,0 +1,100 @@
+"""The verbs of the latent space as users meet them."""
+
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from PIL import Image
+
+import zerosum as zs
+from zerosum import anomaly, explore, latent
+from zerosum.data import open as open_data
+
+from .conftest import TINY
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory):
+    """Of a game without classes that scores, trained on two digits."""
+    return zs.train("gan", "digits", only="3,8", width=24, z_dim=4, out=tmp_path_factory.mktemp("runs"), **TINY)
+
+
+def test_walks_and_sweeps_are_pictures(zerosum, here, pictures_run, points_run):
+    assert zerosum("walk", pictures_run.path, "-n", 2, "--steps", 3, "--condition", 4, "--out", "w.gif")[0] == 0
+    with Image.open(here / "w.gif") as moving:
+        assert moving.n_frames > 1
+    assert zerosum("walk", pictures_run.path, "--sweep", "-n", 2, "--condition", "1,2,3", "--out", "s.png")[0] == 0
+    with Image.open(here / "s.png") as still:
+        assert still.width > still.height, "two rows of three"
+    status, out, _ = zerosum("walk", points_run.path, "-n", 2, "--steps", 3)
+    assert status == 0
+    assert out.strip().endswith("walk.png")
+
+
+def test_mix_edit_and_invert(zerosum, here, pictures_run, digits_run):
+    assert zerosum("mix", digits_run.path, "[0,1,2] - [3] + 4", "--out", "m.png")[0] == 0
+    for direction in ("sefa:1", "pca:0", "3"):
+        status, _, err = zerosum("edit", digits_run.path, "--direction", direction, "-n", 2, "--out", "e.png")
+        assert status == 0 or "directions need both" in err, err
+    Image.fromarray(np.full((20, 30, 3), 200, np.uint8)).save(here / "mine.png")
+    words = ("invert", pictures_run.path, "mine.png", "--steps", 3, "--restarts", 1)
+    status, _, err = zerosum(*words, "--condition", 3, "--out", "i.npz")
+    assert status == 0
+    assert "mine.png: 20x30 pixels, scaled to 8x8" in err
+    assert "mine.png: RGB read as L" in err
+    assert np.load(here / "i.npz", allow_pickle=False)["z"].shape == (1, 4)
+    status, _, err = zerosum("edit", pictures_run.path, "mine.png", "--condition", "3; 5", "--out", "e.png")
+    assert status == 0, err
+
+
+def test_latents_of_a_mix_are_those_of_the_samples(digits_run):
+    z = latent.latents(digits_run.game, 10, seed=2)
+    torch.testing.assert_close(latent.render(digits_run.game, z), digits_run.draw(10, seed=2))
+    found = explore.term_latents(digits_run.game, digits_run.spec, "7, 2", seed=2)
+    torch.testing.assert_close(found, z[[7, 2]])
+
+
+def test_scores_and_their_auc_against_classes_left_out(zerosum, here, digits_run):
+    status, out, _ = zerosum("score", digits_run.path, "--limit", 100)
+    assert status == 0
+    frame = pl.read_csv(here / "scores.csv")
+    assert frame.columns == ["class", "gan", "principal components", "autoencoder"]
+    assert len(frame) == 100
+    found = re.search(r"principal components +([01]\.\d+) .*0 [01]\.\d+", out)
+    assert found
+    assert float(found[1]) > 0.8, "threes and eights have components of their own"
+
+
+def test_baselines_find_what_is_strange():
+    data = open_data("digits", only="0")
+    x = open_data("digits").take(500)
+    for score in (anomaly.principal_components(data.all()), anomaly.autoencoder(data.all(), steps=300)):
+        assert anomaly.auc(score(x.x), x.y != 0) > 0.9
+    with pytest.raises(zs.InputError, match=r"no class '00'; did you mean '0'\?"):
+        open_data("digits", only="00")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("score {pictures}", r"CGAN cannot score; games that can: .*gan"),
+        ("walk {digits} --condition 3", "GAN cannot be told what to draw"),
+        ("walk {digits} --sweep", "GAN cannot be told what to draw"),
+        ("walk {digits} --n 1", "-n must be 2 or more, not 1"),
+        ("walk {digits} --out a.mp4", r"cannot write this as '.mp4'; --out takes .png, .gif"),
+        ("mix {digits} [1,x]", "there is no file 'x'|there is no file '1'"),
+        ("mix {digits} -1", "must be like"),
+        ("edit {digits}", "edit along --direction .* one of the two"),
+        ("edit {digits} --direction sevn", "no direction 'sevn'.* sefa:0, pca:0, or: 0, 1"),
+        ("edit {digits} --direction sefa:9", "sefa finds 4 directions here"),
+        ("edit {digits} nowhere.png --direction sefa:0", "there is no file 'nowhere.png'"),
+        ("invert {points} a.png", "this run makes rows of numbers, not pictures"),
+    ],
+)
+def test_mistakes(zerosum, words, message, pictures_run, points_run, digits_run):
+    told = words.format(pictures=pictures_run.path, points=points_run.path, digits=digits_run.path)
+    status, _, err = zerosum(*told.split())
+    assert status == 2
+    assert re.search(message, err), err
