@@ -58,9 +58,9 @@ def serve(
     listener, server = _listen(host, port), uvicorn.Server(config)
     studio.ending = lambda: server.should_exit
     at = f"[{host}]" if ":" in host else host
-    proof = f"/?token={token}" if token else "/"
+    address = f"http://{at}:{listener.getsockname()[1]}/{f'?token={token}' if token else ''}{begin}"
+    studio.started = lambda: print(f"zerosum studio: {address}\n(Ctrl-C ends it)", flush=True)
     try:
-        print(f"zerosum studio: http://{at}:{listener.getsockname()[1]}{proof}{begin}\n(Ctrl-C ends it)", flush=True)
         server.run(sockets=[listener])
     except KeyboardInterrupt:
         pass  # this is how it is meant to end
@@ -79,6 +79,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen()
     except OSError as error:
         listener.close()
         raise InputError(f"cannot listen on {host}, port {port}: {error.strerror}. Give another: --port 0") from error

@@ -21,7 +21,7 @@ from ..conditions import understand
 from ..engine import draw
 from ..errors import InputError
 from ..runs import Run
-from . import forms, shelf
+from . import forms, save, shelf
 from .bodies import Draw, Error, Latents, Measure, More, Name, Number, Order, Render, Said, Sitting, Upload
 from .gallery import Gallery
 from .hype import Book, attentive, exposure, score
@@ -44,6 +44,7 @@ class Studio:
         self.models, self.moments, self.gallery = Models(), Moments(self.shelf), Gallery()
         self.book = Book(self.shelf.private / "judge.sqlite")
         self.streams = 0
+        self.started: Callable[[], None] = lambda: None  # called when a Ctrl-C would be understood
         self.ending: Callable[[], bool] = lambda: False  # told by the server, so that streams end with it
 
     def summary(self, run: Run) -> dict[str, Any]:
@@ -77,6 +78,7 @@ def build(studio: Studio) -> FastAPI:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         studio.moments.start()
+        studio.started()
         yield
         await asyncio.to_thread(studio.moments.close)
 
@@ -323,6 +325,18 @@ def playing(app: FastAPI, studio: Studio) -> None:
         y = understand(model.game, model.spec, 1, upload.condition)
         z, distance = model.invert(model.tensor(upload.picture), y)
         return {"z": [round(v, 5) for v in z.tolist()], "distance": distance}
+
+    @app.get(
+        "/api/runs/{name}/page",
+        tags=["play"],
+        response_class=Response,
+        responses={200: {"content": {"text/html": {}}}},
+    )
+    def saved(name: Name) -> Response:
+        """One HTML file in which the generator runs, to keep or to pass on."""
+        content = save.page(studio.model(name))
+        headers = {"content-disposition": f'attachment; filename="{name}.html"'}
+        return Response(content, media_type="text/html", headers=headers)
 
     @app.post("/api/runs/{name}/encode", tags=["play"])
     def encode(name: Name, upload: Upload) -> dict[str, Any]:

@@ -10,6 +10,18 @@ export function ticks(low, high, wanted = 4) {
   return out;
 }
 
+const MANY = 120; // readings from which on a smooth line is drawn over them
+
+/** Means of neighbours, a fortieth of the whole on either side. */
+function smooth(points) {
+  const reach = Math.ceil(points.length / 40), sums = [0];
+  for (const [, y] of points) sums.push(sums.at(-1) + y);
+  return points.map(([x], i) => {
+    const [a, b] = [Math.max(0, i - reach), Math.min(points.length, i + reach + 1)];
+    return [x, (sums[b] - sums[a]) / (b - a)];
+  });
+}
+
 /** Lines over rounds. `lines` is [{name, points: [[round, value]], band?: [[round, low, high]], ink}]. Hover, or arrow keys, read values. */
 export function chart({ unit = "round", height } = {}) {
   let lines = [], at = null;
@@ -40,7 +52,10 @@ export function chart({ unit = "round", height } = {}) {
       }
       c.textAlign = "center";
       c.textBaseline = "top";
-      for (const v of ticks(x0, x1 > x0 ? x1 : x0 + 1, Math.max(2, Math.floor(w / 130)))) c.fillText(figure(v), X(v), hgt - pad.bottom + 8);
+      for (const v of ticks(x0, x1 > x0 ? x1 : x0 + 1, Math.max(2, Math.floor(w / 130)))) {
+        const text = figure(v), half = c.measureText(text).width / 2;
+        c.fillText(text, Math.min(w - half - 2, X(v)), hgt - pad.bottom + 8);
+      }
       c.save();
       c.beginPath();
       c.rect(pad.left, pad.top - 4, w - pad.left - pad.right + 4, hgt - pad.top - pad.bottom + 8);
@@ -57,13 +72,18 @@ export function chart({ unit = "round", height } = {}) {
           c.globalAlpha = 1;
         }
         c.strokeStyle = ink;
-        c.lineWidth = 2;
         c.lineJoin = "round";
-        if (line.dash) c.setLineDash(line.dash);
-        c.beginPath();
-        line.points.forEach(([x, y], i) => c[i ? "lineTo" : "moveTo"](X(x), Y(y)));
-        c.stroke();
-        c.setLineDash([]);
+        const draw = (points, wide, alpha) => {
+          c.lineWidth = wide;
+          c.globalAlpha = alpha;
+          c.beginPath();
+          points.forEach(([x, y], i) => c[i ? "lineTo" : "moveTo"](X(x), Y(y)));
+          c.stroke();
+          c.globalAlpha = 1;
+        };
+        const many = line.points.length > MANY;
+        draw(line.points, many ? 1 : 2, many ? 0.35 : 1);
+        if (many) draw(smooth(line.points), 2.5, 1);
         if (line.points.length < 30) {
           c.fillStyle = ink;
           for (const [x, y] of line.points) c.fillRect(X(x) - 2, Y(y) - 2, 4, 4);

@@ -5,7 +5,7 @@ const SHOWN = 24, STEPS = 9;
 
 export async function play(target, name) {
   const model = await api(`runs/${name}/model`);
-  const parts = [h("div.row.apart", h("h1", name), h("span.soft", `round ${model.round.toLocaleString("en")} · ${model.latents || "no"} latents`))];
+  const parts = [h("div.row.apart", h("h1", name), h("span.row", model.kind === "image" && model.latents > 0 && h("a.button", { href: `/api/runs/${name}/page`, download: `${name}.html`, title: "One HTML file in which the generator runs, without a server" }, "Save as a page"), h("span.soft", `round ${model.round.toLocaleString("en")} · ${model.latents || "no"} latents`)))];
   fill(target, parts);
   if (model.kind === "image" && model.latents) await walk(target, name, model);
   else if (model.abilities.includes("translate")) target.append(translate(name, model));

@@ -80,7 +80,7 @@ export async function watch(target, name) {
       doctor,
       h("h2", "Doctor"),
       findings.length
-        ? findings.map((f) => h(`div.finding.${f.severity}`, h("b", f.name.replaceAll("_", " ")), h("small", ` since round ${figure(f.since_round)}`), h("p", f.says), f.evidence && h("p", h("small", typeof f.evidence === "string" ? f.evidence : JSON.stringify(f.evidence))), f.remedy && h("p", h("b", "Try: "), f.remedy)))
+        ? findings.map((f) => h(`div.finding.${f.severity}`, h("b", f.name.replaceAll("_", " ")), h("small", ` since round ${figure(f.since_round)}`), h("p", f.says), evidence(f.evidence), f.remedy?.length > 0 && h("p", h("b", "Try "), [f.remedy].flat().map((r, i) => [i ? " or " : "", h("code", r)]))))
         : h("p.soft", "No complaints."),
     );
   }
@@ -125,6 +125,13 @@ export async function watch(target, name) {
     await moments(news.moments);
   });
   return () => source.close();
+}
+
+/** What a finding rests on: names with their figures. */
+function evidence(given) {
+  if (!given || (typeof given === "object" && !Object.keys(given).length)) return null;
+  const text = typeof given === "string" ? given : Object.entries(given).map(([k, v]) => `${k} ${typeof v === "number" ? figure(v) : v}`).join(", ");
+  return h("p", h("small.soft", text));
 }
 
 const fact = (value, label) => h("div", h("b", value), h("span", label));
