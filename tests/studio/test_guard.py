@@ -59,7 +59,7 @@ def test_nothing_can_be_loaded_from_elsewhere(client):
         assert headers["x-content-type-options"] == "nosniff"
         assert "access-control-allow-origin" not in headers
     web = Path(__file__).parents[2] / "src" / "zerosum" / "studio" / "web"
-    for file in web.iterdir():
+    for file in [p for p in web.rglob("*") if p.is_file()]:
         text = file.read_text()
         assert "://" not in text.replace("http://www.w3.org/2000/svg", "").replace("://arxiv.org", ""), file
         assert "innerHTML" not in text, file

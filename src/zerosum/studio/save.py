@@ -60,11 +60,11 @@ def trace(model: Model) -> dict[str, Any]:
             program = torch.export.export(Drawn(model.game).eval(), given).run_decompositions()
         except (RuntimeError, TypeError, ValueError, torch._dynamo.exc.TorchDynamoException) as error:  # type: ignore[attr-defined]
             raise InputError(f"{model.name} cannot be written down: {str(error).splitlines()[0]}") from error
-    held = {**program.state_dict, **program.constants}
+    held: dict[str, Any] = {**program.state_dict, **program.constants}
     names = {spec.arg.name: spec for spec in program.graph_signature.input_specs}  # type: ignore[union-attr]
     inputs = [n for n, spec in names.items() if spec.kind is InputKind.USER_INPUT]
     tensors: dict[str, Tensor] = {n: held[spec.target] for n, spec in names.items() if spec.target in held}
-    output = program.graph_signature.user_outputs[0]
+    output = str(next(iter(program.graph_signature.user_outputs)))
     nodes, wanted = [], {output}
     for node in reversed(program.graph.nodes):  # what leads to the output, not the checks beside it
         if node.op == "call_function" and node.name in wanted:
