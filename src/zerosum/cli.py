@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, field, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,15 +12,17 @@ from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from . import explore, zoo
 from .advice import check_game, doctor
-from .arguments import RunName, refuse, understand, verb, write_json
-from .errors import InputError, nearest
-from .settings import SEEDS, DataOptions, Settings, names
+from .arguments import RunName, verb, write_json
+from .errors import InputError, Lost, nearest
+from .settings import SEEDS, DataOptions
+from .train_options import open_data, settled, understood
 
 if TYPE_CHECKING:
     from .data import Data
     from .game import Game
     from .metrics import Card
     from .runs import Run
+    from .settings import Settings
 
 GameName = Positional[Annotated[str, arg(metavar="GAME")]]
 AnyGame = Positional[Annotated[str | None, arg(metavar="[GAME]")]]
@@ -56,6 +57,9 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except Lost as error:
+        print(f"zerosum: {error}", file=sys.stderr)
+        return 1
     except (OSError, MemoryError) as error:
         print(f"zerosum: {reason(error)}", file=sys.stderr)
         return 1
@@ -83,82 +87,44 @@ def train(argv: list[str]) -> int:
     """Play a game on data: zerosum train GAME DATA [options]."""
     if not argv:
         raise InputError("train what, on what? zerosum train GAME DATA; zerosum train auto digits is a good beginning")
-    options, data = understood(argv)
+    told = understood(argv)
+    options = told[-1]
     if options.dry_run:
+        options, data = settled(*told)
         return dry_run(options.game, data, options.settings)
-    from .training import play
 
-    return finish(lambda: play(options.game, data, options.settings), options.evaluate)
+    def work() -> int:
+        from .training import play
 
+        chosen, data = settled(*told)
+        return finish(lambda: play(chosen.game, data, chosen.settings), chosen.evaluate)
 
-def understood(argv: list[str]) -> tuple[Any, Data]:
-    """What the command line of train means, and its data, opened."""
-    word = next((a for a in argv if a.endswith(".py") or a.replace("-", "_") in (*zoo.names(), "auto")), None)
-    if word is None:
-        options, _ = parse(argv)
-        raise InputError(no_game(options.name))
-    from . import games
-    from .data.featured import suited
+    from .launch import together
 
-    kind = games.find("r3gan" if word == "auto" else word)
-    options, unknown = parse(argv, kind)
-    if options.name != word:  # what looked like a game was an option's value
-        raise InputError(no_game(options.name))
-    refuse(unknown, [*names(kind), *names(Settings), *names(DataOptions), "evaluate", "dry_run"], "train")  # type: ignore[arg-type]
-    options.settings.check()
-    data = suited(open_data(options.source, options.data), kind.features)
-    if word == "auto":
-        from .training import auto, auto_settings
-
-        settings = auto_settings(data)
-        options, _ = parse(argv, kind, None, Settings(**settings))
-        preset = auto(data, options.settings)
-        options, _ = parse(argv, kind, kind(**preset), Settings(**settings))
-        chosen = {k: getattr(options.game, k) for k in preset} | {k: getattr(options.settings, k) for k in settings}
-        print(f"zerosum: auto plays r3gan with {', '.join(f'{k} {v}' for k, v in chosen.items())}", file=sys.stderr)
-    return options, data
-
-
-def no_game(word: str) -> str:
-    known = ["auto", *zoo.names()]
-    return f"no game {word!r}{nearest(word, known)} The games are: {', '.join(known)}; or a Python file of yours"
-
-
-def parse(
-    argv: list[str], kind: type[Game] | None = None, game: Game | None = None, settings: Settings | None = None
-) -> tuple[Any, list[str]]:
-    """The command line of train as one object (name, source, game, settings, data, evaluate, dry_run), and unknown
-    words."""
-    arguments: list[Any] = [
-        ("name", Positional[Annotated[str, arg(metavar="GAME", help="see zerosum games; auto; or a file of yours")]]),
-        ("source", Positional[Annotated[str, arg(metavar="DATA", help="a name (digits, ring8), folder, zip, table")]]),
-    ]
-    if kind is not None:
-        arguments.append(("game", kind, field(default_factory=lambda: game or kind())))
-    arguments += [
-        ("settings", Settings, settings or Settings()),
-        ("data", DataOptions, DataOptions()),
-        ("evaluate", Annotated[bool, arg(help="measure the result, too, for the report")], False),
-        ("dry_run", Annotated[bool, arg(help="print the configuration, sizes, time and memory, and stop")], False),
-    ]
-    target = make_dataclass("Train", arguments, namespace={"__doc__": train.__doc__})
-    return understand(target, argv, "train")
+    settings = options.settings
+    return together(["train", *argv], settings.devices, settings.batch, settings.device, settings.timeout, work)
 
 
 def finish(play: Callable[[], Run], evaluate: bool = False) -> int:
     """Train, measure if asked, write the report; on a signal say how to go on."""
     from .engine import NonFinite
+    from .processes import here
     from .report import use, write
     from .training import Interrupted
 
+    first = here()[0] == 0
     try:
         run = play()
     except Interrupted as stop:
-        print(f"\nzerosum: {stop}, saved. Go on with:\n\n    zerosum resume {named(stop.run)}\n", file=sys.stderr)
+        if first:
+            print(f"\nzerosum: {stop}, saved. Go on with:\n\n    zerosum resume {named(stop.run)}\n", file=sys.stderr)
         return 128 + stop.number
     except NonFinite as error:
-        print(f"zerosum: {error}", file=sys.stderr)
+        if first:
+            print(f"zerosum: {error}", file=sys.stderr)
         return 1
+    if not first:
+        return 0
     if evaluate:
         measure(run)
     page = write(run)
@@ -189,7 +155,7 @@ def check(argv: list[str]) -> int:
     """Look for mistakes before training: zerosum check GAME DATA [options of train]."""
     if not argv:
         raise InputError("check what, on what? zerosum check GAME DATA, with the options that train would get")
-    options, data = understood(argv)
+    options, data = settled(*understood(argv))
     return check_game(options.game, data, options.settings)
 
 
@@ -214,6 +180,8 @@ def resume(
     game: str | None = None,
     device: str | None = None,
     fused: Literal["auto", "on", "off"] | None = None,
+    devices: int | None = None,
+    timeout: float | None = None,
     quiet: bool = False,
     evaluate: bool = False,
 ) -> int:
@@ -225,13 +193,26 @@ def resume(
         game: the Python file of a game of yours; loading it runs it
         device: another than before
         fused: compile the steps, or do not, unlike before
+        devices: processes, as before if not said; the examples and their order stay the same
+        timeout: seconds that a process may leave the others waiting
         quiet: nothing on the screen
         evaluate: measure the result, too
     """
-    from . import runs, training
+    from . import launch, runs, training
 
     found = runs.find(run, game=game)
-    return finish(lambda: training.resume(found, rounds, quiet=quiet, device=device, fused=fused), evaluate)
+    settings = training.resumed_settings(found, rounds, quiet, device, devices, timeout, fused)
+    words = ["resume", str(found.path), *(["--quiet"] if quiet else []), *(["--evaluate"] if evaluate else [])]
+    for name, value in (("rounds", rounds), ("game", game), ("device", device), ("timeout", timeout), ("fused", fused)):
+        words += [] if value is None else [f"--{name}", str(value)]
+    return launch.together(
+        words,
+        settings.devices,
+        settings.batch,
+        settings.device,
+        settings.timeout,
+        lambda: finish(lambda: training.go_on(found, settings), evaluate),
+    )
 
 
 # What was trained.
@@ -421,12 +402,6 @@ def look(
     path = out or Path(f"data-{data.name}.png")
     real_picture(data).save(path)
     print(f"picture: {path}", file=sys.stderr)
-
-
-def open_data(source: str, options: DataOptions) -> Data:
-    from .data import open
-
-    return open(source, **asdict(options))
 
 
 # The studio.

@@ -17,7 +17,8 @@ from . import processes
 from .draws import parts
 from .errors import InputError
 from .game import EMA, Batch, Clock, Game, Loss, Move, Player, Terms, named_terms, only
-from .guard import Guard, NonFinite, explain, guarded
+from .guard import Guard, NonFinite, explain, guarded, rewind
+from .memory import halved, out_of_memory
 from .seeds import mix
 
 INIT, ROUND, SAMPLE = range(3)  # what a derived seed is for
@@ -113,7 +114,8 @@ class Engine:
         self._stream: Iterator[Batch] | None = None
         self._sums: Terms = {}
         self._counts: dict[str, int] = {}
-        self.guard, self._step, self._began = Guard(device), 0, 0
+        self.guard, self._step, self.began = Guard(device), 0, 0
+        self.notes: list[str] = []  # what happened that whoever plays should say
         self.asked: set[int] = set()  # signals that this process was sent
         self.heard: set[int] = set()  # signals that any process was sent, known to all at the end of the same round
 
@@ -124,7 +126,7 @@ class Engine:
     @property
     def _at(self) -> tuple[int, int, int]:
         """Which step comes next: (round, examples before the round, number in the round)."""
-        return self.clock.rounds, self._began, self._step
+        return self.clock.rounds, self.began, self._step
 
     # Playing.
 
@@ -142,7 +144,7 @@ class Engine:
         not finite; weights, averages and clock are then as they were before it.
         """
         self._seed_round()
-        self._step, self._began = 0, self.clock.examples
+        self._step, self.began = 0, self.clock.examples
         batches: list[Batch] = []
         for move in self.moves:
             for i in range(move.count(self.clock)):
@@ -175,23 +177,44 @@ class Engine:
         gain: float = 1.0,
         divisible: bool = True,
     ) -> Terms:
-        """One optimizer step of player `name` on `gain` times the objective; the objective's terms, detached."""
+        """One optimizer step of player `name` on `gain` times the objective; the objective's terms, detached.
+
+        Where memory does not suffice for that many examples at a time, it goes on with half as many.
+        """
         if self.fused and (done := self.fused(name, objective, batch, gain, divisible)) is not None:
             return done
-        terms: Terms = {}
         with only(self.parameters[name], self.everyone):
-            self.optimizers[name].zero_grad(set_to_none=True)
-            for part, noise in self.parts(batch, divisible):
-                share = part.n / batch.n
-                with noise:
-                    found, loss = self.loss(objective, part)
-                if not loss.requires_grad:
-                    raise InputError(f"player {name!r}: {', '.join(found)} does not depend on any of its parameters")
-                (loss * (share * gain)).backward()
-                for key, value in found.items():
-                    value = value.detach().float() * share
-                    terms[key] = terms[key] + value if key in terms else value
+            while True:
+                try:
+                    terms = self._differentiate(name, objective, batch, gain, divisible)
+                    break
+                except (RuntimeError, MemoryError) as error:
+                    if not out_of_memory(error):
+                        raise
+                what = f"{name}'s move {getattr(objective, '__name__', 'loss')!r}"
+                self.optimizers[name].zero_grad(set_to_none=True)
+                self.micro = halved(self.game, what, min(self.micro, batch.n), divisible)
+                self.notes.append(f"out of memory in {what}: going on with {self.micro} examples a backward pass")
+                rewind(self, self._step)
             self.step(name)
+        return terms
+
+    def _differentiate(
+        self, name: str, objective: Callable[[Batch], Loss], batch: Batch, gain: float, divisible: bool
+    ) -> Terms:
+        """Gradients of a player's parameters, part by part; the terms."""
+        terms: Terms = {}
+        self.optimizers[name].zero_grad(set_to_none=True)
+        for part, noise in self.parts(batch, divisible):
+            share = part.n / batch.n
+            with noise:
+                found, loss = self.loss(objective, part)
+            if not loss.requires_grad:
+                raise InputError(f"player {name!r}: {', '.join(found)} does not depend on any of its parameters")
+            (loss * (share * gain)).backward()
+            for key, value in found.items():
+                value = value.detach().float() * share
+                terms[key] = terms[key] + value if key in terms else value
         return terms
 
     def loss(self, objective: Callable[[Batch], Loss], batch: Batch) -> tuple[Terms, Tensor]:
@@ -349,8 +372,12 @@ class Engine:
 
     def restart(self) -> None:
         """Data and random numbers as at the beginning of the clock's round."""
-        self._stream = None
+        self.restart_data()
         self._seed_round()
+
+    def restart_data(self) -> None:
+        """The next batch is that of the clock's position."""
+        self._stream = None
 
     def _train(self) -> None:
         """Training mode, but for networks that no player owns: their batch norms stay as they are."""

@@ -1,4 +1,4 @@
-"""The one error that a user can cause."""
+"""The one error that a user can cause, and the one that other processes can."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,6 +7,10 @@ from collections.abc import Iterable
 class InputError(ValueError):
     """Something the user gave is wrong. The message says what, where, and what would be right; the command line
     prints it without a traceback and exits with status 2."""
+
+
+class Lost(RuntimeError):
+    """Another process of the same run died, or does not answer."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

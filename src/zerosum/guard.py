@@ -126,6 +126,18 @@ def explain(engine: Engine, step: tuple[int, int, int]) -> str:
     return f"in round {step[0] + 1} the gradient of move {step[2] + 1} is not finite. It was not used"
 
 
+def rewind(engine: Engine, k: int) -> None:
+    """Random numbers as they were before the k-th step of the round that is being played, examples too."""
+    now = engine.clock.examples
+    engine.clock.examples = engine.began
+    try:
+        engine.restart()
+        Replay(engine, k, look=False).round()
+    except Here:
+        engine.clock.examples = now
+        engine.restart_data()
+
+
 class Here(Exception):
     """The step that was looked for."""
 
@@ -137,8 +149,8 @@ class Here(Exception):
 class Replay:
     """Stands in for the engine in its moves, and changes nothing. Everything else is the engine's."""
 
-    def __init__(self, engine: Engine, last: int):
-        self.engine, self.last, self.now = engine, last, 0
+    def __init__(self, engine: Engine, last: int, look: bool = True):
+        self.engine, self.last, self.look, self.now = engine, last, look, 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.engine, name)
@@ -161,6 +173,8 @@ class Replay:
         divisible: bool = True,
     ) -> Terms:
         engine, found = self.engine, {}
+        if self.now == self.last and not self.look:
+            raise Here(name, "", "")
         with only(engine.parameters[name], engine.everyone):
             whys = []
             for part, noise in engine.parts(batch, divisible):

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,17 +19,13 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .errors import InputError
+from .errors import InputError, Lost
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 GRACE = 3.0  # seconds in which those who are alive say so, when one is not
 
 _store: Any = None  # a torch.distributed.Store, where processes leave words for each other
 _notes = 0
-
-
-class Lost(RuntimeError):
-    """Another process died, or does not answer."""
 
 
 def here() -> tuple[int, int]:
@@ -153,7 +150,11 @@ def joined(timeout: float) -> Iterator[None]:
         yield
         _end(rank, world)
     except BaseException as error:
-        _leave(rank, error)
+        text = str(error) or type(error).__name__
+        if _store is not None:
+            _leave(rank, text)
+            if _said(rank, text):
+                sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (once is enough)
         raise
     finally:
         if dist.is_initialized():
@@ -173,25 +174,26 @@ def _end(rank: int, world: int) -> None:
         return  # one died after its work was done
 
 
-def _leave(rank: int, error: BaseException) -> None:
+def _leave(rank: int, why: str) -> None:
     """Tell the others why."""
     try:
-        if _store is not None:
-            _store.set(f"left/{rank}", str(error) or type(error).__name__)
+        _store.set(f"left/{rank}", why)
     except RuntimeError:
         return  # who held the store is gone, and with it who could read it
 
 
-def said_by_first(rank: int, text: str) -> bool:
-    """Does the first process say the same? Then this one need not."""
-    store = _store
-    if rank == 0 or store is None:
-        return False
+def _said(rank: int, text: str) -> bool:
+    """Does a process before this one say the same?"""
+    until = time.monotonic() + GRACE
     try:
-        store.wait(["left/0"], timedelta(seconds=GRACE))
-        return store.get("left/0").decode() == text
+        while rank and time.monotonic() < until:
+            left = [r for r in range(rank) if _store.check([f"left/{r}"])]
+            if any(_store.get(f"left/{r}").decode() == text for r in left):
+                return True
+            time.sleep(0.05)
     except RuntimeError:
         return False
+    return False
 
 
 def own_device(device: str) -> str:

@@ -33,7 +33,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from . import __version__, checkpoints, games
+from . import __version__, checkpoints, games, processes
 from .conditions import Condition, understand
 from .data import Data
 from .data import open as open_data
@@ -335,4 +335,5 @@ def versions() -> dict[str, Any]:
         "numpy": np.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
         "threads": torch.get_num_threads(),
+        "processes": processes.here()[1],
     }

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from .errors import InputError
 
-LEAST = dict(rounds=1, batch=1, micro=1, seed=0, threads=1, workers=0, save_every=1, log_every=1, keep=1)
+LEAST = dict(rounds=1, batch=1, micro=1, seed=0, threads=1, workers=0, save_every=1, log_every=1, keep=1, devices=1)
 SEEDS = 2**63  # there are so many
 
 
@@ -21,6 +21,8 @@ class Settings:
     micro: int | None = None  # examples a backward pass; fewer than the batch accumulate gradients
     seed: int = 0  # of weights, data order and noise
     device: str = "auto"  # cpu, cuda, cuda:1 or mps; auto takes the best that is there
+    devices: int | None = None  # processes, one a GPU or a share of the cores; None: one, or as torchrun or SLURM say
+    timeout: float = 600.0  # seconds that a process may leave the others waiting before it counts as lost
     threads: int | None = None  # of the CPU; None: as many as torch thinks right
     precision: Literal["fp32", "bf16"] = "fp32"  # bf16: bfloat16 autocast
     fused: Literal["auto", "on", "off"] = "auto"  # compile the steps: auto, where the rounds repay it
@@ -51,6 +53,8 @@ class Settings:
                 "instance_noise is 0 or more, add_r1 and lr_scale are more than 0; "
                 f"not {self.instance_noise}, {self.add_r1}, {self.lr_scale}"
             )
+        if not self.timeout > 0:
+            raise InputError(f"timeout is in seconds, more than 0; not {self.timeout}")
         if self.ema is not None and self.ema <= 0:
             raise InputError(f"ema is a half-life in examples, more than 0; not {self.ema}")
 

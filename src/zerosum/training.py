@@ -6,37 +6,35 @@ import dataclasses
 import inspect
 import os
 import resource
-import shutil
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from . import checkpoints, games, runs
+from . import games, processes, runs
 from .data import Data
 from .data import open as open_data
 from .data.augment import DiffAugment, InstanceNoise
 from .data.featured import suited
 from .display import Display
-from .doctor import Doctor, Finding
-from .engine import Engine, NonFinite
+from .doctor import Finding
+from .engine import Engine
 from .errors import InputError, nearest
 from .fused import START, Unfusable, fuse, obstacle, pays
 from .game import Game
 from .penalties import added_r1
+from .recorder import Recorder, signals
 from .runs import Run
 from .settings import DataOptions, Settings, names
-from .trackers import Trackers, chosen
-from .views import paired, view_of
+from .trackers import chosen
+from .views import paired
 
 
 class Interrupted(Exception):
@@ -120,10 +118,14 @@ def play(game: Game, data: Data, settings: Settings, on_finding: Callable[[Findi
         "hyperparameters": plain(game.hyperparameters()),
         "data": {"source": data.source, "options": plain(data.options), "fingerprint": data.fingerprint},
         "settings": {k: plain(v) for k, v in asdict(settings).items() if k not in ("out", "quiet")},
-        "device": engine.device,
+        "device": pick_device(settings.device),
         "versions": runs.versions(),
     }
-    run = runs.create(settings.out, f"{Path(config['game']).stem}-{data.name}", config, type(game))
+    if engine.rank == 0:
+        run = runs.create(settings.out, f"{Path(config['game']).stem}-{data.name}", config, type(game))
+        processes.first_says(str(run.path))
+    else:
+        run = Run(processes.first_says(""), type(game))
     return _play(run, engine, settings, 0.0, on_finding=on_finding)
 
 
@@ -134,12 +136,24 @@ def resume(
     quiet: bool = False,
     device: str | None = None,
     fused: Literal["auto", "on", "off"] | None = None,
+    devices: int | None = None,
+    timeout: float | None = None,
 ) -> Run:
-    """Go on from the newest whole checkpoint, to `rounds` in all (as first planned)."""
+    """Go on from the newest whole checkpoint, to `rounds` in all (as first planned), on as many devices as is said."""
     run = run if isinstance(run, Run) else runs.find(run)
-    game = run.make_game()
-    tensors, values, notes = run.restore()
-    data = run.data()
+    return go_on(run, resumed_settings(run, rounds, quiet, device, devices, timeout, fused))
+
+
+def resumed_settings(
+    run: Run,
+    rounds: int | None,
+    quiet: bool,
+    device: str | None,
+    devices: int | None,
+    timeout: float | None,
+    fused: Literal["auto", "on", "off"] | None,
+) -> Settings:
+    """The run's settings, with these changed that are given."""
     settings = replace(
         runs.made(Settings, run.config["settings"], run.path / runs.CONFIG),
         out=run.path.parent,
@@ -147,10 +161,19 @@ def resume(
         device=device or run.config["device"],
         fused=fused or run.config["settings"].get("fused", "auto"),
     )
+    settings = replace(settings, devices=devices or settings.devices, timeout=timeout or settings.timeout)
     if rounds not in (None, settings.rounds):
         # Readings and checkpoints keep the rhythm that the run began with.
         settings = replace(settings, rounds=rounds, save_every=settings.saving, log_every=settings.logging)
     settings.check()
+    return settings
+
+
+def go_on(run: Run, settings: Settings) -> Run:
+    """Play on from the newest whole checkpoint."""
+    game = run.make_game()
+    tensors, values, notes = run.restore()
+    data = run.data()
     played = values["engine"]["clock"]["rounds"]
     if played >= settings.rounds:
         raise InputError(
@@ -160,13 +183,13 @@ def resume(
     engine = prepare(game, data, settings)
     engine.load(tensors, values["engine"])
     was_fused = values.get("fused", False)
-    if was_fused and settings.fused == "auto" and not obstacle(engine.device):
+    if was_fused and settings.fused == "auto" and engine.world == 1 and not obstacle(engine.device):
         speed_up(engine)
     then, now = values["versions"], runs.versions()
     notes += [
         f"{k} was {then[k]} and is {now[k]}: going on, but not bit for bit"
-        for k in ("torch", "machine", "threads")
-        if then[k] != now[k]
+        for k in ("torch", "machine", "threads", "processes")
+        if then.get(k, now[k]) != now[k]
     ]
     if was_fused != (engine.fused is not None):
         notes.append(f"its steps were {'' if was_fused else 'not '}compiled until now: going on, but not bit for bit")
@@ -177,6 +200,13 @@ def prepare(game: Game, data: Data, settings: Settings) -> Engine:
     """The engine that plays them. Raises InputError for settings that make no sense, or not on this machine."""
     settings.check()
     chosen(settings.track)
+    if (settings.devices or 1) > 1 and processes.here()[1] == 1:
+        raise InputError(
+            f"devices {settings.devices}: the command line starts so many processes; "
+            f"from Python: torchrun --nproc-per-node {settings.devices} your_program.py"
+        )
+    if len(set(processes.all_say(data.fingerprint))) > 1:
+        raise InputError(f"the processes see different data in {data.source!r}")
     if settings.threads:
         torch.set_num_threads(settings.threads)
     if game.paired and {"a", "b"} <= data.spec.fields.keys() and not paired(data.train):
@@ -199,7 +229,7 @@ def prepare(game: Game, data: Data, settings: Settings) -> Engine:
             batch=settings.batch,
             micro=settings.micro,
             seed=settings.seed,
-            device=pick_device(settings.device),
+            device=processes.own_device(pick_device(settings.device)),
             precision=settings.precision,
             ema=settings.ema,
             augment=nn.Sequential(*fronts) if fronts else None,
@@ -208,6 +238,8 @@ def prepare(game: Game, data: Data, settings: Settings) -> Engine:
             added=(lambda built: added_r1(built, penalty)) if penalty else lambda built: [],
         )
     if settings.fused == "on":
+        if engine.world > 1:
+            raise InputError("fused on: one process compiles its steps, several do not yet; leave it out")
         try:
             speed_up(engine, strict=True)
         except Unfusable as error:
@@ -284,176 +316,38 @@ def _play(
     notes = [*(notes or []), *getattr(data, "notes", [])]
     if settings.batch > len(data):  # type: ignore[arg-type]
         notes.append(f"a batch of {settings.batch} shows each of the {len(data)} examples more than once")  # type: ignore[arg-type]
+    first = engine.rank == 0
     with (
-        run.lock(),
-        Display(run.name, settings.rounds, clock.rounds, clock.examples, settings.quiet) as show,
-        _signals(show.stopping) as caught,
+        run.lock() if first else nullcontext(),
+        Display(run.name, settings.rounds, clock.rounds, clock.examples, settings.quiet or not first) as show,
+        signals(show.stopping, engine.asked),
         Recorder(run, engine, settings, seconds, show, on_finding) as record,
     ):
-        run.amend(rounds=settings.rounds, save_every=settings.save_every, log_every=settings.log_every)
+        if first:
+            run.amend(rounds=settings.rounds, save_every=settings.save_every, log_every=settings.log_every)
         show.say(f"zerosum: {run.path} plays {run.config['game']} on {len(data):,} examples ({data.spec})")  # type: ignore[arg-type]
         for note in notes:
             show.say(f"zerosum: {note}")
-        if clock.rounds == 0:
+        if clock.rounds == 0 and first:
             record.reals()
             record.picture()
         while clock.rounds < settings.rounds:
-            if clock.rounds == START and settings.fused == "auto" and pays(engine, settings.rounds):
+            if (
+                clock.rounds == START
+                and settings.fused == "auto"
+                and engine.world == 1
+                and pays(engine, settings.rounds)
+            ):
                 speed_up(engine, show.say)
             record.round()
-            end = bool(caught) or clock.rounds == settings.rounds
+            end = bool(engine.heard) or clock.rounds == settings.rounds
             if end or clock.rounds % settings.saving == 0:
                 record.checkpoint()
             elif clock.rounds % settings.logging == 0:
                 record.write(record.read())
-            if caught and end and clock.rounds < settings.rounds:
-                raise Interrupted(run, caught[0])
+            if engine.heard and end and clock.rounds < settings.rounds:
+                raise Interrupted(run, signal.Signals(min(engine.heard)))
     return run
-
-
-class Recorder:
-    """Writes into a run what a game in play shows. `with` it, trackers are closed, and a full disk is told of."""
-
-    def __init__(
-        self,
-        run: Run,
-        engine: Engine,
-        settings: Settings,
-        seconds: float,
-        show: Display,
-        on_finding: Callable[[Finding], None] | None = None,
-    ):
-        self.run, self.engine, self.settings, self.show = run, engine, settings, show
-        self.began = time.monotonic() - seconds
-        self.view = view_of(engine.game, engine.data)  # type: ignore[arg-type]
-        self.scores = {row["round"]: row["score"] for row in run.stats() if "score" in row}
-        self.trackers = Trackers(chosen(settings.track), run.path, run.config, show.say)
-        self.on_finding = on_finding
-        self.anneal()
-        self.doctor = None if settings.doctor == "off" else Doctor(run, engine, settings.rounds, self.tell, show.light)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.trackers.close()
-        if isinstance(error, OSError):
-            where = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-            free = shutil.disk_usage(self.run.path).free
-            raise OSError(f"{where} ({free / 1e6:,.0f} MB are free in {self.run.path}). {self.kept()}") from error
-
-    def round(self) -> None:
-        with self.remedies():
-            self.engine.round()
-
-    def read(self) -> dict[str, float]:
-        """The mean terms since the last reading."""
-        with self.remedies():
-            return self.engine.read()
-
-    @contextmanager
-    def remedies(self) -> Iterator[None]:
-        """What is not finite is told with what to do about it."""
-        try:
-            yield
-        except NonFinite as error:
-            if self.doctor is not None:
-                self.doctor.conclude(str(error))
-            raise NonFinite(f"{error}. {self.kept()} A lower learning rate (--lr) is the usual remedy.") from error
-
-    def kept(self) -> str:
-        rounds = self.run.rounds
-        return f"The last good checkpoint is of round {rounds}." if rounds else "There is no checkpoint yet."
-
-    def write(self, row: dict[str, float]) -> None:
-        """A reading, to stats.jsonl, the screen and the trackers."""
-        clock = self.engine.clock
-        self.run.append({"round": clock.rounds, "examples": clock.examples, "seconds": round(self.seconds, 3), **row})
-        self.show(clock.rounds, clock.examples, row)
-        self.trackers.terms(row, clock.rounds)
-        self.anneal()
-        if self.doctor is not None:
-            self.doctor.reading(last=clock.rounds >= self.settings.rounds)
-
-    def anneal(self) -> None:
-        """Instance noise falls as the run goes on, a step a reading."""
-        for part in self.engine.augment.modules() if self.engine.augment is not None else ():
-            if isinstance(part, InstanceNoise):
-                part.anneal(self.engine.clock.rounds / self.settings.rounds)
-
-    def tell(self, finding: Finding) -> None:
-        """Of something that the doctor found."""
-        if finding.severity != "info":
-            self.show.say(f"zerosum: doctor: round {self.engine.clock.rounds}: {finding}")
-        if self.on_finding is not None:
-            self.on_finding(finding)
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.began
-
-    def checkpoint(self) -> None:
-        """Read, save the state, then score it, picture it, and delete what need not be kept."""
-        terms, number = self.read(), self.engine.clock.rounds
-        tensors, values = self.engine.state()
-        bad = [k for k, v in tensors.items() if v.is_floating_point() and not torch.isfinite(v).all()]
-        if bad:
-            raise NonFinite(f"by round {number} {', '.join(bad[:3])} is no longer finite. {self.kept()}")
-        state = {
-            "engine": values,
-            "spec": self.engine.data.spec.to_json(),
-            "seconds": self.seconds,
-            "versions": runs.versions(),
-            "fused": self.engine.fused is not None,
-        }
-        checkpoints.save(self.run.checkpoints, number, tensors, state)
-        self.scores[number] = score = self.score()
-        self.write({**terms, "score": score})
-        kept = {k: v for k, v in self.scores.items() if k in checkpoints.numbers(self.run.checkpoints)}
-        checkpoints.point(self.run.checkpoints, checkpoints.BEST, min(kept, key=lambda k: kept[k]))
-        checkpoints.prune(self.run.checkpoints, self.settings.keep)
-        self.picture()
-
-    def score(self) -> float:
-        """Distance to held-out data; the smallest tells the best checkpoint."""
-        with self.engine.averaged() as game:
-            return self.view.score(game, self.engine.device)
-
-    def picture(self) -> None:
-        """What the game makes of the same latents, or of the same inputs, now."""
-        path = self.run.samples / f"{self.engine.clock.rounds:06d}.png"
-        with self.engine.averaged() as game:
-            self.view.picture(game, self.engine.device).save(path)
-        self.trackers.picture(path, self.engine.clock.rounds)
-
-    def reals(self) -> None:
-        self.view.reals().save(self.run.samples / "reals.png")
-
-
-@contextmanager
-def _signals(tell: Callable[[], None]) -> Iterator[list[signal.Signals]]:
-    """Inside, Ctrl-C or SIGTERM leaves a mark in the list that this gives, and tells; a second one acts as ever."""
-    caught: list[signal.Signals] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
-
-    def mark(number: int, frame: object) -> None:
-        caught.append(signal.Signals(number))
-        for s, handler in before.items():
-            signal.signal(s, handler)
-        tell()
-
-    for s in before:
-        signal.signal(s, mark)
-    try:
-        yield caught
-    finally:
-        for s, handler in before.items():
-            signal.signal(s, handler)
 
 
 def restored(run: Run) -> Engine:

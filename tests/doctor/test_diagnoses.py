@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from zerosum import cli, games
+from zerosum import games
 from zerosum.doctor import Case, diagnose, light
 from zerosum.doctor.diagnoses import swings
 from zerosum.settings import Settings
@@ -74,7 +74,7 @@ def test_remedies_are_options_of_the_command_line(name):
         if words[:2] == ["zerosum", "train"]:
             assert words[2] in games.names()
         elif words[0].startswith("--"):
-            _, unknown = cli.parse(["gan", "ring8", *words], games.find("gan"))
+            _, unknown = train_options.parse(["gan", "ring8", *words], games.find("gan"))
             assert not unknown, remedy
         else:
             assert not remedy.startswith("-")
