@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from zerosum import games
+from zerosum import games, train_options
 from zerosum.doctor import Case, diagnose, light
 from zerosum.doctor.diagnoses import swings
 from zerosum.settings import Settings
