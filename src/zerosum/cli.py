@@ -234,8 +234,7 @@ def sample(
         run: its folder, number or name, or "latest"
         n: how many
         seed: the same seed gives the same samples
-        out: .png, .npy, .npz, .csv, .parquet, or a folder; of events also .hepmc, .lhe, .root, .txt; a picture in the
-            run folder if not said
+        out: .png, .npy, .npz, .csv, .parquet, a folder; of events .hepmc, .lhe, .root, .txt; else a picture in the run
         condition: a class, as 3 or cat,dog; numbers and attributes, as beam=25; or a caption; several with ; take turns
         extrapolate: allow conditions outside of the range trained on
         round: of which checkpoint, the newest if not said
@@ -309,16 +308,19 @@ def evaluate(
     report.write(found)
 
 
-def report(run: RunName, game: str | None = None) -> None:
+def report(run: RunName, plots: Path | None = None, ensemble: str | None = None, game: str | None = None) -> None:
     """Write a run's report.html: samples, curves, nearest neighbours, metrics.
 
     Args:
         run: its folder, number or name, or "latest"
+        plots: of events, a folder for the plots as PDF and PNG
+        ensemble: of events, other runs, with commas between; the plots' band is the spread of all of them
         game: the Python file of a game of yours; loading it runs it
     """
     from . import report, runs
 
-    print(report.write(runs.find(run, game=game)))
+    found = [runs.find(name, game=game) for name in (run, *filter(None, (ensemble or "").split(",")))]
+    print(report.write_plots(found, plots) if plots or ensemble else report.write(found[0]))
 
 
 # The zoo.

@@ -19,6 +19,7 @@ from .display import Display
 from .doctor import Doctor, Finding
 from .engine import Engine, NonFinite
 from .errors import Lost
+from .metrics.events import readings
 from .runs import Run
 from .settings import Settings
 from .trackers import Trackers, chosen
@@ -140,7 +141,7 @@ class Recorder:
         }
         checkpoints.save(self.run.checkpoints, number, tensors, state)
         self.scores[number] = score = self.score()
-        self.write({**terms, "score": score})
+        self.write({**terms, "score": score, **readings(self.engine.data, self.engine.sample)})
         kept = {k: v for k, v in self.scores.items() if k in checkpoints.numbers(self.run.checkpoints)}
         checkpoints.point(self.run.checkpoints, checkpoints.BEST, min(kept, key=lambda k: kept[k]))
         checkpoints.prune(self.run.checkpoints, self.settings.keep)

@@ -82,7 +82,9 @@ def _of_x(run: Run, data: Data | None) -> list[str]:
     """What is to be seen of samples."""
     x = run.draw(SHOWN[run.spec.x.kind])
     sections = [_samples(run, x, data), _classes(run), _rows(run, x), _time(run), _curves(run)]
-    return sections if data is None else [*sections, _neighbours(run, x, data), _columns(run, data)]
+    if data is None:
+        return sections
+    return [*sections, _events(run, data), _neighbours(run, x, data), _columns(run, data)]
 
 
 def _of_domains(run: Run, data: Data | None) -> list[str]:
@@ -238,13 +240,46 @@ def _neighbours(run: Run, x: Tensor, data: Data) -> str:
     return _section("Nearest training neighbours", said, _plot(figure))
 
 
+def _events(run: Run, data: Data) -> str:
+    """Of events of particle physics: features with ratios, the plane of x and Q^2, correlations, convergence."""
+    from . import event_plots
+
+    if "events" not in data.spec.x.extra:
+        return ""
+    said = (
+        "Against held-out events; points with their statistical errors, the band the spread of five samples. Nothing is "
+        f"cut away. As PDF and PNG: zerosum report {html.escape(str(run.path))} --plots DIR"
+    )
+    found = event_plots.of_runs([run], data)
+    return _section("Events", said, "".join(_figure(_raster(f), "") for f in found.values()))
+
+
+def write_plots(runs: list[Run], folder: Path | None) -> Path:
+    """Plots of events as PDF and PNG, of a run or of an ensemble of runs; returns the folder."""
+    from . import event_plots
+
+    if folder is None:
+        raise InputError("--ensemble is for plots: say where with --plots DIR")
+    data = runs[0].data()
+    if "x" not in data.spec or "events" not in data.spec.x.extra:
+        raise InputError(f"--plots draws events of particle physics, and {runs[0].name} has {data.spec}")
+    event_plots.save(event_plots.of_runs(runs, data), folder)
+    return folder
+
+
+def _raster(figure: Figure) -> str:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=130)
+    return _embed(file.getvalue())
+
+
 def _columns(run: Run, data: Data) -> str:
     """Real and generated distributions of the first columns, in the user's units."""
     from matplotlib.figure import Figure
 
     from .export import table
 
-    if run.spec.x.kind != "vector" or run.spec.x.size < 3:
+    if run.spec.x.kind != "vector" or run.spec.x.size < 3 or "events" in run.spec.x.extra:
         return ""
     real, fake = table(data.take(SHOWN["vector"]).x, run.spec.x), table(run.draw(SHOWN["vector"]), run.spec.x)
     names = real.columns[:16]

@@ -220,7 +220,7 @@ def no_such(source: str) -> str:
 
 
 def find(where: Any, options: Options) -> Found:
-    if isinstance(where, str) and (joined := taken_apart(where)):
+    if isinstance(where, str) and where.partition(":")[0] not in EVENTS and (joined := taken_apart(where)):
         return find_joined(*joined, options, lambda part, o: find(whereabouts(part, o)[0], o))
     picture_set = isinstance(where, str) or (
         isinstance(where, Path) and (where.is_dir() or where.suffix.lower() == ".zip")

@@ -6,13 +6,14 @@ Features come from the momenta in float64 (`data.events.kinematics`). No event i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from ..data import Data, Group
 from ..data.events import kinematics
 from ..errors import InputError
 from .frechet import frechet_of_moments
@@ -21,9 +22,10 @@ from .transport import wasserstein_1d
 from .twosample import two_sample_auc
 
 if TYPE_CHECKING:
-    from ..data import Data
+    from torch import Tensor
 
 REFERENCE = 200_000  # real events at most
+READ = 20_000  # and behind the readings of a run
 BINS, BINS_2D = 100, 50
 FEWEST = 20  # events, of both samples together, in a bin of a chi^2
 JUDGED = 5000  # events a side that a classifier sees
@@ -168,7 +170,7 @@ def axes_2d(e: tuple[Any, Any], reals: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """Logarithmic bins of x and Q^2."""
     q2 = kinematics.Q2(reals, e[0])
     low, high = 10 ** np.floor(np.log10(np.quantile(q2, [0.0001]))), 10 ** np.ceil(np.log10(np.quantile(q2, [0.9995])))
-    smallest = 10 ** np.floor(np.log10(np.quantile(kinematics.x(reals, *e), [0.0001])))
+    smallest = 10 ** np.floor(np.log10(np.quantile(kinematics.x(reals, *e), [0.001])))
     return np.geomspace(float(smallest[0]), 1, BINS_2D + 1), np.geomspace(float(low[0]), float(high[0]), BINS_2D + 1)
 
 
@@ -284,7 +286,38 @@ def amplification(fake: np.ndarray, truth: np.ndarray, n_train: int, quantiles: 
     return float((1 - 1 / quantiles) / max(((shares - 1 / quantiles) ** 2).sum(), 1e-300) / n_train)
 
 
-# For `evaluate`.
+# For `evaluate`, and for the readings of a run.
+
+
+def readings(data: Any, sample: Callable[[int, int], Tensor]) -> dict[str, float]:
+    """Of events, chi^2/ndf of each feature against held-out ones, and their mean, as a run records them."""
+    if "x" not in data.spec or "events" not in data.spec.x.extra:
+        return {}
+    field, real = data.spec.x, data.held_out.take(READ, seed=0).x
+    fake = sample(len(real), 2)
+    e = kinematics.energies(field.extra["events"])
+    p, q = field.decode(real), field.decode(fake)
+    pairs = [(f, f(p, e), f(q, e)) for f in known(e)]
+    found = {f"chi2/{f.name}": float(np.divide(*chi2(b, a, edges(f, a, e)))) for f, a, b in pairs}
+    return {"chi2/mean": float(np.mean([*found.values()]))} | found
+
+
+def of_one_beam(data: Data, energy: float) -> Data:
+    """The events of one beam energy, out of data that have several."""
+    x, y = data.spec.x, data.spec.y
+    facts = {**x.extra["events"], "beam": energy}
+    e = kinematics.energies(facts)
+    assert e is not None
+    here = replace(x, extra={**x.extra, "events": {**facts, "sqrt_s": float(np.sqrt(4 * e[0] * e[1]))}})
+
+    def chosen(group: Group) -> Group:
+        of = Data("beam", (replace(group, cumulative=None),)).all("y")
+        rows = np.flatnonzero(np.isclose(y.decode(of)[:, 0], energy, rtol=1e-5))
+        arrays = {k: replace(a, field=here) if k == "x" else a for k, a in group.arrays.items() if k != "y"}
+        return replace(group, arrays=arrays, rows=rows if group.rows is None else group.rows[rows], cumulative=None)
+
+    others = None if data.others is None else tuple(map(chosen, data.others))
+    return replace(data, groups=tuple(map(chosen, data.groups)), others=others)
 
 
 def event_measures(data: Data, n: int, seed: int) -> list[Measure]:

@@ -1,8 +1,9 @@
 """Events of particle physics: one four-momentum a row, px, py, pz, E in GeV, with the facts that belong to them.
 
 The facts stand in `spec.x.extra["events"]`: `beam` and `target`, the beams' energies along +z and -z (`beam` None where
-it differs from event to event, and is then the condition y; `target` None where it equals the beam's); `beam_id`,
-`target_id` and `id` of the particle, by the Particle Data Group; its `mass`; `sqrt_s`; `q2min`; `unit`; `source`.
+it differs from event to event, and is then the condition y, of which `beams` lists up to 20; `target` None where it
+equals the beam's); `beam_id`, `target_id` and `id` of the particle, by the Particle Data Group; its `mass`; `sqrt_s`;
+`q2min`; `unit`; `source`.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def told(events: Events, rows: np.ndarray) -> dict[str, Any]:
         facts.setdefault("q2min", float(kinematics.Q2(events.p[rows], e[0]).min()))
     if events.beam is not None:
         found = np.unique(events.beam)
-        facts["beams"] = found.tolist() if len(found) <= FEW else [float(found[0]), float(found[-1])]
+        facts |= {"beams": found.tolist()} if len(found) <= FEW else {}
     return facts
 
 
