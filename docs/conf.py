@@ -1,5 +1,6 @@
 """Sphinx settings. The build reads nothing from the network."""
 
+import pathlib
 import re
 
 project = "zerosum"
@@ -50,5 +51,23 @@ def plain_docstring(app, what, name, obj, options, lines: list[str]) -> None:
     lines[:] = [line for block in paragraphs(lines) for line in rendered(block)]
 
 
+FIGURES = {  # of docs/theory.md, drawn at every build by the code that they show
+    "distances.png": ["distances"],
+    "optimum.gif": ["optimum"],
+    "convergence.png": ["convergence"],
+    "overlap.gif": ["overlap"],
+    "saturation.png": ["saturation"],
+    "dirac.png": ["dirac", "non-saturating"],
+}
+
+
+def draw_figures(app) -> None:
+    from zerosum.theory import lab
+
+    for file, words in FIGURES.items():
+        lab.show(*words).save(pathlib.Path(app.srcdir) / "figures" / file)
+
+
 def setup(app) -> None:
+    app.connect("builder-inited", draw_figures)
     app.connect("autodoc-process-docstring", plain_docstring)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from . import explore, zoo
-from .advice import check_game, doctor
+from .advice import check_game, doctor, theory
 from .arguments import RunName, verb, write_json
 from .errors import InputError, Lost, nearest
 from .settings import SEEDS, DataOptions
@@ -461,6 +461,7 @@ VERBS: dict[str, Callable[[list[str]], int | None]] = {
     "evaluate": verb("evaluate", evaluate),
     "report": verb("report", report),
     "doctor": verb("doctor", doctor),
+    "theory": verb("theory", theory),
     "check": check,
     "verify": verb("verify", verify),
     "games": verb("games", list_games),
