@@ -62,6 +62,7 @@ class Stuck(DCGAN):
         with torch.no_grad():
             last = [m for m in self.G.modules() if isinstance(m, nn.ConvTranspose2d)][-1]
             last.weight.mul_(200)
+            assert last.bias is not None
             last.bias.add_(30)
 
 
@@ -70,7 +71,8 @@ class Sigmoid(GAN):
 
     def build(self, spec):
         super().build(spec)
-        self.D.head = nn.Sequential(self.D.head, nn.Sigmoid())
+        head: Any = self.D.head
+        self.D.head = nn.Sequential(head, nn.Sigmoid())
 
 
 class Sparse(GAN):
@@ -127,7 +129,7 @@ HEALTHY = [
         dict(rounds=800, batch=128, gamma=(0.2, 0.02), lr=(1e-3, 1e-4), decay=1e5),
     ),
 ]  # fmt: skip
-still = dict(width=16, z_dim=16, categories=2, continuous=0, lam=0.0)
+still: dict[str, Any] = dict(width=16, z_dim=16, categories=2, continuous=0, lam=0.0)
 BROKEN = [
     Trial("D far ahead of G", lambda: InfoGAN(**still, lr_d=1e-3, lr_g=1e-6), D8, dict(rounds=150),
           ("perfect discriminator", "learning rates unequal")),

@@ -17,7 +17,7 @@ from .probe import Probe
 
 SHARE = 0.025  # of a run's time that looking may take
 OFTEN = 50  # looks in a run, if there is time for so many
-GRACE = 0.5  # seconds of looking that need not be earned first
+GRACE = 1.0  # seconds of looking that need not be earned first
 SIGNALS, DOCTOR = "signals.jsonl", "doctor.json"
 
 
@@ -34,12 +34,11 @@ class Doctor:
     ):
         self.run, self.engine, self.tell, self.light = run, engine, tell, light
         self.every = max(rounds // OFTEN, 1)
-        began = time.perf_counter()
         self.signals = run.rows(SIGNALS)
         self.probe, self.facts = Probe(engine), checks.facts(engine)
         self.told: set[str] = set()
         self.actions: list[dict[str, Any]] = [] if not self.signals else read(run.path).get("actions", [])
-        self.began, self.spent = time.perf_counter(), time.perf_counter() - began
+        self.began, self.spent = time.perf_counter(), 0.0
 
     @property
     def due(self) -> bool:
@@ -76,7 +75,7 @@ class Doctor:
     @property
     def share(self) -> float:
         """Of the time since it came, how much the doctor took."""
-        return float(f"{self.spent / max(time.perf_counter() - self.began + self.spent, 1e-9):.3g}")
+        return float(f"{self.spent / max(time.perf_counter() - self.began, 1e-9):.3g}")
 
     def case(self, error: str | None = None) -> Case:
         return case_of(self.run, self.signals, self.facts, error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ class Distribution:
 def normal(mean: float = 0.0, std: float = 1.0) -> Distribution:
     from scipy import stats
 
-    frozen = stats.norm(mean, positive(std, "std"))
+    frozen: Any = stats.norm(mean, positive(std, "std"))
     reach = -float(stats.norm.ppf(TAILS)) * std
     return Distribution(f"normal({mean:g}, {std:g})", frozen.pdf, frozen.ppf, (mean - reach, mean + reach))
 
@@ -54,7 +55,7 @@ def uniform(low: float = 0.0, high: float = 1.0) -> Distribution:
 def laplace(mean: float = 0.0, scale: float = 1.0) -> Distribution:
     from scipy import stats
 
-    frozen = stats.laplace(mean, positive(scale, "scale"))
+    frozen: Any = stats.laplace(mean, positive(scale, "scale"))
     reach = -float(stats.laplace.ppf(TAILS)) * scale
     return Distribution(f"laplace({mean:g}, {scale:g})", frozen.pdf, frozen.ppf, (mean - reach, mean + reach))
 
