@@ -106,9 +106,9 @@ class Engine:
         self.names = {tensor: name for name, tensor in _tensors(game).items()}
         self._averaged = {k: self._owned(p) for k, p in self.players.items() if p.ema}
         self.averages = {k: {n: t.detach().clone() for n, t in v.items()} for k, v in self._averaged.items()}
-        self.augment = augment
+        self.augment: nn.Sequential | None = None
         if augment is not None:
-            _put_in_front(augment.to(device), game.discriminators())
+            self.put_in_front(augment)
         self.fused: Descent | None = None
         self._worn = False  # are the averages in the place of the weights?
         self._stream: Iterator[Batch] | None = None
@@ -253,6 +253,17 @@ class Engine:
         """Add to the sum of a term, of which `read` gives the mean."""
         self._sums[term] = self._sums[term] + value if term in self._sums else value
         self._counts[term] = self._counts.get(term, 0) + times
+
+    def put_in_front(self, augment: nn.Module) -> None:
+        """Of every discriminator, behind what is there already, from here on."""
+        if self.augment is None:
+            self.augment = nn.Sequential()
+            _put_in_front(self.augment, self.game.discriminators())
+        self.augment.append(augment.to(self.device))
+
+    def forget(self) -> None:
+        """Terms that were not read yet."""
+        self._sums, self._counts = {}, {}
 
     def read(self) -> dict[str, float]:
         """Mean of every term since the last reading, over all processes. The one place that waits for the device.

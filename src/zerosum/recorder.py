@@ -16,7 +16,7 @@ import torch
 from . import checkpoints, processes, runs
 from .data.augment import InstanceNoise
 from .display import Display
-from .doctor import Doctor, Finding
+from .doctor import Doctor, Finding, Hand
 from .engine import Engine, NonFinite
 from .errors import Lost
 from .metrics.events import readings
@@ -49,6 +49,8 @@ class Recorder:
         # Of several processes the doctor sees one alone, and could not ask networks that share statistics.
         watched = settings.doctor != "off" and engine.world == 1
         self.doctor = Doctor(run, engine, settings.rounds, self.tell, show.light) if watched else None
+        acts = self.doctor is not None and settings.doctor == "act"
+        self.hand = Hand(run, engine, self.doctor, settings.rounds, show.say) if acts and self.doctor else None
 
     def __enter__(self) -> Self:
         return self

@@ -25,7 +25,7 @@ from .data.augment import DiffAugment, InstanceNoise
 from .data.featured import suited
 from .display import Display
 from .doctor import Finding
-from .engine import Engine
+from .engine import Engine, NonFinite
 from .errors import InputError, nearest
 from .fused import START, Unfusable, fuse, obstacle, pays
 from .game import Game
@@ -339,12 +339,19 @@ def _play(
                 and pays(engine, settings.rounds)
             ):
                 speed_up(engine, show.say)
-            record.round()
-            end = bool(engine.heard) or clock.rounds == settings.rounds
-            if end or clock.rounds % settings.saving == 0:
-                record.checkpoint()
-            elif clock.rounds % settings.logging == 0:
-                record.write(record.read())
+            try:
+                record.round()
+                end = bool(engine.heard) or clock.rounds == settings.rounds
+                if end or clock.rounds % settings.saving == 0:
+                    record.checkpoint()
+                elif clock.rounds % settings.logging == 0:
+                    record.write(record.read())
+            except NonFinite:
+                if record.hand is None or not record.hand.rescued():
+                    raise
+                continue
+            if record.hand is not None and not end:
+                record.hand.treat()
             if engine.heard and end and clock.rounds < settings.rounds:
                 raise Interrupted(run, signal.Signals(min(engine.heard)))
     return run

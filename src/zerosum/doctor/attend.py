@@ -37,6 +37,7 @@ class Doctor:
         self.signals = run.rows(SIGNALS)
         self.probe, self.facts = Probe(engine), checks.facts(engine)
         self.told: set[str] = set()
+        self.found: list[Finding] = []
         self.actions: list[dict[str, Any]] = [] if not self.signals else read(run.path).get("actions", [])
         self.began, self.spent = time.perf_counter(), 0.0
 
@@ -64,12 +65,18 @@ class Doctor:
         found = diagnose(self.case(error))
         if self.engine.rank:
             return found
+        self.found = found
         for finding in found:
             if finding.name not in self.told:
                 self.told.add(finding.name)
                 self.tell(finding)
         write(self.run.path, self.engine.clock.rounds, found, self.actions, {**self.facts, "share of time": self.share})
         self.light(light(found), [f.name for f in found if f.severity != "info"])
+        return found
+
+    def news(self) -> list[Finding]:
+        """What was found at the last look, once."""
+        found, self.found = self.found, []
         return found
 
     @property
