@@ -18,8 +18,10 @@ NOISE = 0.3  # its spread where it is put in, falling to 0 at the end of the run
 
 
 class Hand:
-    """Takes a run back to where it was good, with smaller steps, or puts noise before D. (Out of memory, the engine goes on
-    with smaller parts of a batch by itself.)"""
+    """Takes a run back to where it was good, with smaller steps, or puts noise before D.
+
+    Out of memory, the engine goes on with smaller parts of a batch by itself.
+    """
 
     def __init__(self, run: Run, engine: Engine, doctor: Doctor, rounds: int, say: Callable[[str], None]):
         self.run, self.engine, self.doctor, self.rounds, self.say = run, engine, doctor, rounds, say
