@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from ..house import ROOT
-from . import confusion
+from . import act, confusion, tips
 
 PAGE, RESULTS = ROOT / "docs/doctor.md", Path(__file__).parent
-PARTS = {"confusion": confusion}
+PARTS = {"confusion": confusion, "act": act, "tips": tips}
 
 
 def written(page: str) -> str:
