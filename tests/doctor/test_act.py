@@ -50,11 +50,11 @@ def test_nan_is_fatal_unless_the_doctor_acts(breaks, tmp_path):
     assert run.rounds == 8
     (action,) = read(run.path)["actions"]
     assert action["round"] == 4
-    assert "checkpoint of round 4, with 0.3 times" in action["did"]
-    assert zs.load(run.path).config["settings"]["lr_scale"] == pytest.approx(0.3)
+    assert "checkpoint of round 4, with 0.1 times" in action["did"]
+    assert zs.load(run.path).config["settings"]["lr_scale"] == pytest.approx(0.1)
     assert [row["round"] for row in run.stats()] == list(range(1, 9))
     state = json.loads((run.checkpoints / "000008" / "state.json").read_text())
-    assert state["engine"]["optimizers"]["D"][0]["lr"] == pytest.approx(3e-4)
+    assert state["engine"]["optimizers"]["D"][0]["lr"] == pytest.approx(1e-4)
 
 
 def test_a_perfect_d_gets_noise_once_that_falls_to_nothing(points_hand):
@@ -78,7 +78,7 @@ def test_divergence_goes_back_with_smaller_steps_but_not_for_ever(points_hand):
         hand.treat()
     assert len(said) == 6
     assert engine.clock.rounds == 4
-    assert engine.optimizers["G"].param_groups[0]["lr"] == pytest.approx(1e-3 * 0.3**6)
+    assert engine.optimizers["G"].param_groups[0]["lr"] == pytest.approx(1e-3 * 0.1**6)
 
 
 @pytest.fixture

@@ -7,9 +7,12 @@ median over repeats of (loop's time / engine's time), each pair timed back to ba
 from __future__ import annotations
 
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,13 +20,14 @@ from torch import Tensor
 
 from ..data import Data
 from ..data import open as open_data
+from ..doctor import Doctor
 from ..engine import Engine
 from ..errors import InputError, nearest
 from ..game import Game
 from ..games.dcgan import DCGAN
 from ..games.gan import GAN
 from ..games.wgan_gp import WGANGP
-from ..runs import versions
+from ..runs import create, versions
 from . import loops
 
 
@@ -48,6 +52,7 @@ COMPARISONS = {
         "WGAN-GP, 32x32 grey, batch 64", lambda: WGANGP(width=32), (1, 32, 32), 64, loops.wgan_gp, 1
     ),
     "sampling": Comparison("DCGAN, 32x32 grey, 64 samples", DCGAN, (1, 32, 32), 64, loops.sampling, 10),
+    "doctor": Comparison("GAN, ring8, batch 512, unwatched and watched", GAN, "ring8", 512, loops.unwatched, 300),
 }
 
 
@@ -77,7 +82,7 @@ def compare(name: str, c: Comparison, repeats: int) -> dict[str, Any]:
     data = open_data(c.shape if isinstance(c.shape, str) else noise(c.shape))
     engine = Engine(c.game(), data, batch=c.batch)
     by_hand = c.loop(engine_free(c.game(), data), data, c.batch)
-    turn = engine.round if name != "sampling" else lambda: engine.sample(c.batch)
+    turn = turns(name, engine, c.batch)
     pairs = [(timed(lambda: next(by_hand), c.rounds), timed(turn, c.rounds)) for _ in range(repeats + 1)][1:]
     ratios = [loop / ours for loop, ours in pairs]
     return {
@@ -92,6 +97,25 @@ def compare(name: str, c: Comparison, repeats: int) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "versions": versions(),
     }
+
+
+def turns(name: str, engine: Engine, batch: int) -> Callable[[], Any]:
+    """What the engine does in one turn of this comparison."""
+    if name == "sampling":
+        return lambda: engine.sample(batch)
+    return partial(next, watched(engine)) if name == "doctor" else engine.round
+
+
+def watched(engine: Engine) -> Iterator[None]:
+    """Rounds with the doctor at their side, who must earn every look."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = dict.fromkeys(("game", "data", "device", "versions"), "") | {"hyperparameters": {}, "settings": {}}
+        doctor = Doctor(create(Path(folder), "bench", config), engine, rounds=1)
+        doctor.grace = 0.0
+        while True:
+            engine.round()
+            doctor.reading()
+            yield
 
 
 def timed(turn: Callable[[], Any], rounds: int) -> float:

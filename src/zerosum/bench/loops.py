@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from ..data import Data
+from ..engine import Engine
 from ..game import Game
 
 
@@ -74,4 +75,12 @@ def sampling(game: Game, data: Data, batch: int) -> Iterator[None]:
     while True:
         with torch.no_grad():
             game.G(game.prior(batch))
+        yield
+
+
+def unwatched(game: Game, data: Data, batch: int) -> Iterator[None]:
+    """The engine's own rounds, beside which the doctor's cost is measured."""
+    engine = Engine(type(game)(**game.hyperparameters()), data, batch=batch)
+    while True:
+        engine.round()
         yield

@@ -13,7 +13,7 @@ from ..runs import Run
 from .attend import Doctor
 
 MOST = 6  # times that a run is taken back; beyond, something else is wrong
-SLOWER = 0.3
+SLOWER = 0.1
 NOISE = 0.3  # its spread where it is put in, falling to 0 at the end of the run
 
 
@@ -27,13 +27,13 @@ class Hand:
         self.run, self.engine, self.doctor, self.rounds, self.say = run, engine, doctor, rounds, say
         tensors, values = engine.state()
         self.start = {k: v.clone() for k, v in tensors.items()}, values  # for runs that have no checkpoint yet
-        self.taken_back = 0
+        self.taken_back: list[int] = []  # to these rounds
 
     # What it does.
 
     def rescued(self) -> bool:
         """Can the run go on after a value that was not finite?"""
-        if self.taken_back >= MOST:
+        if len(self.taken_back) >= MOST:
             return False
         self.slow_down("a value was not finite")
         return True
@@ -41,7 +41,7 @@ class Hand:
     def treat(self) -> None:
         """Between two rounds: what may be done about what was found at the last look."""
         names = {f.name for f in self.doctor.news()}
-        if "divergence" in names and self.taken_back < MOST:
+        if "divergence" in names and len(self.taken_back) < MOST:
             self.slow_down("divergence")
         elif "perfect discriminator" in names and not self.noisy():
             self.add_noise()
@@ -76,25 +76,28 @@ class Hand:
         return front is not None and any(isinstance(m, InstanceNoise) for m in front.modules())
 
     def take_back(self, best: bool) -> str:
-        """To the newest whole checkpoint, or the best one; newer ones are of a run that is given up. Says where to."""
-        folder = self.run.checkpoints
+        """To the newest whole checkpoint, or the best one; from where that led here already, to the start. Checkpoints
+        after it are of a run that is given up. Says where to."""
+        folder, there = self.run.checkpoints, checkpoints.numbers(self.run.checkpoints)
         number = checkpoints.pointed(folder, checkpoints.BEST) if best else None
-        if number is None and not checkpoints.numbers(folder):
+        number = number if number in there else max(there, default=None)
+        if number is None or number in self.taken_back:
             tensors, values = self.start
             where = "the start"
         else:
             tensors, state, _ = self.run.restore(number)
             values = state["engine"]
             where = f"the checkpoint of round {values['clock']['rounds']:,}"
-            for later in checkpoints.numbers(folder):
-                if later > values["clock"]["rounds"]:
-                    shutil.rmtree(folder / f"{later:06d}")
-            checkpoints.point(folder, checkpoints.LATEST, values["clock"]["rounds"])
+        now = values["clock"]["rounds"]
+        for later in there:
+            if later > now:
+                shutil.rmtree(folder / f"{later:06d}")
+        if left := checkpoints.numbers(folder):
+            checkpoints.point(folder, checkpoints.LATEST, left[-1])
         self.engine.load(tensors, values)
         self.engine.forget()
-        now = self.engine.clock.rounds
         self.doctor.signals[:] = [row for row in self.doctor.signals if row["round"] <= now]
-        self.taken_back += 1
+        self.taken_back.append(now)
         return where
 
     def did(self, what: str, why: str) -> None:

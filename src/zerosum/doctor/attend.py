@@ -33,6 +33,7 @@ class Doctor:
         light: Callable[[str, list[str]], None] = lambda colour, names: None,
     ):
         self.run, self.engine, self.tell, self.light = run, engine, tell, light
+        self.grace = GRACE
         self.every = max(rounds // OFTEN, 1)
         self.signals = run.rows(SIGNALS)
         self.probe, self.facts = Probe(engine), checks.facts(engine)
@@ -47,7 +48,7 @@ class Doctor:
         if self.signals and self.engine.clock.rounds < self.signals[-1]["round"] + self.every:
             return False
         cost = self.spent / max(len(self.signals), 1)
-        return self.spent + cost < GRACE + SHARE * (time.perf_counter() - self.began)
+        return self.spent + cost < self.grace + SHARE * (time.perf_counter() - self.began)
 
     def reading(self, last: bool = False) -> None:
         """After a reading of the terms: look, if it is time for it or the `last` chance."""
