@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import zerosum as zs
-from tests.core.test_contract import TINY
+from tests.core.test_contract import FIRST, TINY, start
 from zerosum import games
 from zerosum.doctor import Probe, checks
 from zerosum.doctor.examine import duality_gap, examine
@@ -14,7 +14,7 @@ from zerosum.doctor.probe import above, unchanged
 from zerosum.doctor.samples import clusters, effective
 from zerosum.engine import Engine
 from zerosum.errors import InputError
-from zerosum.game import Game, Move, Player
+from zerosum.game import Batch, Game, Move, Player
 from zerosum.games.gan import GAN
 from zerosum.optim import SGD
 from zerosum.settings import Settings
@@ -44,6 +44,36 @@ def test_looking_changes_nothing(name, options):
     theirs, ours = watched.state()[0], alone.state()[0]
     assert all(torch.equal(v, ours[k]) for k, v in theirs.items())
     assert all(m.training == n.training for m, n in zip(watched.game.modules(), alone.game.modules(), strict=True))
+
+
+class Examples:
+    """Rows of the contract as data that examples can be taken of."""
+
+    def __init__(self, rows):
+        self.rows, self.spec, self.others = rows, rows.spec, None
+        self.batch = next(rows.stream(0, 32, seed=1, rank=0, world=1, device="cpu", workers=0))
+
+    def __len__(self):
+        return 32
+
+    @property
+    def held_out(self):
+        return self
+
+    def take(self, n, seed=0):
+        return Batch(**{k: v[:n] for k, v in self.batch.tensors.items()})
+
+
+@pytest.mark.parametrize(("cls", "spec"), FIRST)
+def test_every_game_can_be_looked_at_and_is_left_as_it_was(cls, spec):
+    played = start(cls, spec)
+    played.round()
+    before = {k: v.clone() for k, v in played.state()[0].items()}
+    rows, played.data = played.data, Examples(played.data)
+    found = Probe(played)()
+    played.data = rows
+    assert all(torch.equal(v, before[k]) for k, v in played.state()[0].items())
+    assert {f"{name}/gradient" for name in played.players} <= set(found)
 
 
 class Known(Game):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import permutations
 from typing import Any
 
 import torch
@@ -169,7 +170,7 @@ class Heard:
 
     def made(self, call: Call) -> bool:
         """Was the discriminator given what another network made?"""
-        return any(call.bare.data_ptr() == y.data_ptr() for y in self.outputs)
+        return any(call.bare.data_ptr() == y.data_ptr() or beside(call.bare, y) for y in self.outputs)
 
     def dead(self) -> dict[str, float]:
         """Share of the rectifiers' units that were off for every example, for each network that has rectifiers."""
@@ -264,8 +265,23 @@ def plain(name: str, value: Any) -> bool:
 
 
 def is_of(call: Call, batch: Batch) -> bool:
-    """Was the discriminator given examples of the batch?"""
-    return any(call.bare.shape == v.shape and bool((call.bare == v).all()) for v in batch.tensors.values())
+    """Was the discriminator given examples of the batch, alone or as a pair?"""
+    arrays = list(batch.tensors.values())
+    pairs = [torch.cat(p, 1) for p in permutations(arrays, 2) if call.bare.ndim > 1 and fit(*p)]
+    return any(call.bare.shape == v.shape and bool((call.bare == v).all()) for v in [*arrays, *pairs])
+
+
+def fit(a: Tensor, b: Tensor) -> bool:
+    """Can they be put side by side, channel after channel?"""
+    return a.ndim == b.ndim > 1 and len(a) == len(b) and a.shape[2:] == b.shape[2:]
+
+
+def beside(given: Tensor, made: Tensor) -> bool:
+    """Is `made` one half of what a discriminator was given?"""
+    if not (fit(given, made) and given.shape[1] > made.shape[1]):
+        return False
+    c = made.shape[1]
+    return bool((given[:, :c] == made).all()) or bool((given[:, -c:] == made).all())
 
 
 def said(calls: list[Call], name: str) -> Tensor:
