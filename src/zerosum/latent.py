@@ -25,7 +25,8 @@ from .conditions import conditional
 from .engine import BLOCK, SAMPLE
 from .errors import InputError
 from .game import Game
-from .nets import discriminator
+from .nets import encoder as encoder_network
+from .optim import minimise
 from .priors import Normal, Uniform
 from .seeds import mix
 from .spec import Field
@@ -320,21 +321,16 @@ def search(game: Game, x: Tensor, y: Tensor | None, z: Tensor, steps: int, lr: f
     here = game.device
     prior, target = getattr(game, "prior", None), x.to(here)
     y = None if y is None else y.expand(len(x), *y.shape[1:]).to(here)
-    z = z.to(here).clone().requires_grad_(True)
-    optimizer = torch.optim.Adam([z], lr=lr)
-    for i in range(steps):
-        optimizer.param_groups[0]["lr"] = lr * (1 - i / steps)
+    normal, within = isinstance(prior, Normal), None
+    if isinstance(prior, Uniform) and prior.shape == z.shape[1:]:
+        within = prior.low, prior.high
+
+    def far(z: Tensor) -> Tensor:
         made = game.render(z) if y is None else game.render(z, y)
-        loss = (made - target).square().flatten(1).mean(1).sum()
-        if isinstance(prior, Normal):
-            loss = loss + 1e-3 * z.square().flatten(1).mean(1).sum()
-        (slope,) = torch.autograd.grad(loss, z)
-        z.grad = slope
-        optimizer.step()
-        if isinstance(prior, Uniform) and prior.shape == z.shape[1:]:
-            with torch.no_grad():
-                z.clamp_(prior.low, prior.high)
-    return z.detach().cpu()
+        apart = (made - target).square().flatten(1).mean(1).sum()
+        return apart + 1e-3 * z.square().flatten(1).mean(1).sum() if normal else apart
+
+    return minimise(far, z.to(here), steps, lr, within).cpu()
 
 
 def best(game: Game, x: Tensor, y: Tensor | None, found: Sequence[Tensor]) -> Tensor:
@@ -362,8 +358,7 @@ def projector(
         raise InputError(f"a projector gives latents that are rows; these have shape {list(z.shape[1:])}")
     with torch.random.fork_rng([]):
         torch.manual_seed(mix(seed, RENDER))
-        body = discriminator(field, width)
-        network = nn.Sequential(body.features, nn.Linear(body.head.in_features, z.shape[1])).to(game.device)
+        network = encoder_network(field, z.shape[1], width).to(game.device)
         optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
         for i in range(steps):
             optimizer.param_groups[0]["lr"] = 1e-3 * (1 - i / steps)

@@ -29,3 +29,9 @@ def mmd(x: Tensor, y: Tensor, widths: Sequence[float]) -> Tensor:
         return (kernel(a, a) - len(a) * len(widths)) / (len(a) * (len(a) - 1))
 
     return within(x) + within(y) - 2 * kernel(x, y) / (len(x) * len(y))
+
+
+def misread(read: Tensor, y: Tensor) -> Tensor:
+    """How far a condition that was read, `[n, e]`, is from what it is: cross-entropy of classes, mean square of
+    numbers."""
+    return F.mse_loss(read, y) if y.is_floating_point() else F.cross_entropy(read, y)

@@ -3,7 +3,7 @@
 from torch import nn
 
 from ..spec import Field
-from .conditions import embed
+from .conditions import AsItIs, Joint, Together, embed
 from .dcgan import DCGANDiscriminator, DCGANGenerator, pyramid
 from .mlp import Discriminator, Maxout, mlp, output
 from .translators import (
@@ -19,19 +19,23 @@ from .translators import (
 )
 
 __all__ = [
+    "AsItIs",
     "DCGANDiscriminator",
     "DCGANGenerator",
     "Discriminator",
     "EncoderDecoder",
+    "Joint",
     "Maxout",
     "PatchGAN",
     "Pool",
     "Residual",
     "ResnetTranslator",
     "SRResNet",
+    "Together",
     "UNet",
     "discriminator",
     "embed",
+    "encoder",
     "generator",
     "halvings",
     "mlp",
@@ -58,3 +62,9 @@ def discriminator(field: Field, width: int, norm: bool = False) -> Discriminator
     hidden = [4 * width] * 3
     leaky = nn.LeakyReLU(0.2)
     return Discriminator(mlp(field.size, *hidden, act=lambda: leaky, last=leaky), hidden[-1])
+
+
+def encoder(field: Field, width_out: int, width: int, norm: bool = False) -> nn.Module:
+    """`[n, *field.shape]` -> `[n, width_out]`: the layers of `discriminator` below a linear one."""
+    body = discriminator(field, width, norm)
+    return nn.Sequential(body.features, nn.Linear(body.head.in_features, width_out))

@@ -3,10 +3,12 @@
 `embed` makes rows of it, which stand beside a latent or other rows (concatenation).
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..spec import Field, Words
+from .mlp import Discriminator, mlp
 
 
 class Embedding(nn.Module):
@@ -53,3 +55,28 @@ class Reader(Embedding):
         there = (y > 0).unsqueeze(2).float()
         states, _ = self.gru(self.words(y))
         return (states * there).sum(1) / there.sum(1).clamp(min=1)
+
+
+class Together(nn.Module):
+    """f(a, y): a network of rows, given `a` `[n, k]` and the embedded y side by side."""
+
+    def __init__(self, embedding: Embedding, f: nn.Module):
+        super().__init__()
+        self.embedding, self.f = embedding, f
+
+    def forward(self, a: Tensor, y: Tensor) -> Tensor:
+        return self.f(torch.cat([a, self.embedding(y)], 1))
+
+
+class Joint(nn.Module):
+    """D(x, y), logits `[n]`: features of x and the embedded y side by side, through two hidden layers of `width`."""
+
+    def __init__(self, x: Discriminator, embedding: Embedding, width: int, dropout: float = 0.0):
+        super().__init__()
+        self.features, self.embedding = x.features, embedding
+        leaky = nn.LeakyReLU(0.2)
+        hidden = mlp(x.head.in_features + embedding.width, width, width, act=lambda: leaky, last=leaky)
+        self.joint = nn.Sequential(hidden, nn.Dropout(dropout), nn.Linear(width, 1))
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.joint(torch.cat([self.features(x), self.embedding(y)], 1)).squeeze(1)
