@@ -99,12 +99,13 @@ def verify(checkpoint: Path) -> None:
     """Raises Damaged unless every byte is the one that was written."""
     try:
         files = json.loads((checkpoint / MANIFEST).read_text())["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        files = dict(files)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Damaged(f"{checkpoint.name}: its manifest cannot be read ({error})") from error
     for name in (TENSORS, STATE):
         path = checkpoint / name
-        if not path.is_file():
-            raise Damaged(f"{checkpoint.name}: {name} is missing")
+        if not path.is_file() or path.is_symlink():
+            raise Damaged(f"{checkpoint.name}: {name} is {'a link' if path.is_symlink() else 'missing'}")
         if files.get(name) != {"bytes": path.stat().st_size, "sha256": _digest(path)}:
             raise Damaged(f"{checkpoint.name}: {name} is not what was written")
 
@@ -112,7 +113,10 @@ def verify(checkpoint: Path) -> None:
 def read(checkpoint: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Verify and load one checkpoint."""
     verify(checkpoint)
-    return load_file(checkpoint / TENSORS), json.loads((checkpoint / STATE).read_text())
+    try:
+        return load_file(checkpoint / TENSORS), json.loads((checkpoint / STATE).read_text())
+    except SafetensorError as error:
+        raise Damaged(f"{checkpoint.name}: {TENSORS} holds no tensors ({error})") from error
 
 
 def newest(folder: Path, number: int | None = None) -> tuple[Path, list[str]]:

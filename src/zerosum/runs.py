@@ -46,6 +46,7 @@ from .spec import Spec
 from .translation import directions, joint, translate
 
 CONFIG = "config.yaml"
+STATE = {"engine": dict, "spec": dict, "versions": dict, "seconds": (int, float)}  # what a checkpoint tells
 KEYS = ("game", "hyperparameters", "data", "settings", "device", "versions")
 Kind = TypeVar("Kind")
 
@@ -128,7 +129,13 @@ class Run:
     def restore(self, number: int | None = None) -> tuple[dict[str, Tensor], dict[str, Any], list[str]]:
         """Tensors and values of the newest whole checkpoint, or of round `number`, and notes on those passed over."""
         path, notes = checkpoints.newest(self.checkpoints, number)
-        tensors, values = checkpoints.read(path)
+        try:
+            tensors, values = checkpoints.read(path)
+            lacks = [k for k, kind in STATE.items() if not isinstance(values[k], kind)]
+        except (checkpoints.Damaged, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InputError(f"{path} is no checkpoint of zerosum: {error!r}") from error
+        if lacks:
+            raise InputError(f"{path} is no checkpoint of zerosum: in its state {', '.join(lacks)} is something else")
         return tensors, values, notes
 
     @cached_property
@@ -140,7 +147,11 @@ class Run:
         tensors, values, notes = self.restore(number)
         for note in notes:
             print(f"zerosum: {note}", file=sys.stderr)
-        game, spec = self.make_game(), Spec.from_json(values["spec"])
+        game = self.make_game()
+        try:
+            spec = Spec.from_json(values["spec"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{self.name}: the spec in its checkpoint cannot be understood: {error!r}") from error
         game.build(spec)
         wanted = {k.removeprefix("game/"): v for k, v in tensors.items() if k.startswith("game/")}
         wanted |= {k.split("/", 2)[2]: v for k, v in tensors.items() if k.startswith("ema/")}
