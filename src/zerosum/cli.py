@@ -94,9 +94,12 @@ def train(argv: list[str]) -> int:
         return dry_run(options.game, data, options.settings)
 
     def work() -> int:
+        from . import replicate
         from .training import play
 
         chosen, data = settled(*told)
+        if chosen.seeds != 1:
+            return replicate.verb(chosen.game, data, chosen.settings, chosen.seeds, chosen.evaluate)
         return finish(lambda: play(chosen.game, data, chosen.settings), chosen.evaluate)
 
     from .launch import together

@@ -56,6 +56,9 @@ class Ensemble:
             for player, owned in self.first.parameters.items()
         }
         self.optimizers = {k: p.optimizer(self.parameters[k]) for k, p in self.first.players.items()}
+        for player, optimizer in self.optimizers.items():
+            for group, own in zip(optimizer.param_groups, self.first.optimizers[player].param_groups, strict=True):
+                group.update({k: v for k, v in own.items() if k != "params"})
         self.fused = Fused(self.first, as_recorded, strict=True, make=self._together)
         self._sums: Terms = {}
         self._counts: dict[str, int] = {}
@@ -86,15 +89,20 @@ class Ensemble:
         for engine in self.engines:
             engine.clock.rounds += 1
 
-    def compile(self) -> None:
-        """Compile the steps, which are played operation by operation until then. Raises Unfusable."""
-        if why := obstacle(self.first.device):
-            raise Unfusable(why)
-        fused = Fused(self.first, inductor, strict=True, make=self._together)
+    def prepare(self, compiler: Compiler = as_recorded) -> None:
+        """Make the graphs of all steps. Raises Unfusable where one cannot be recorded."""
+        fused = Fused(self.first, compiler, strict=True, make=self._together)
         batch = together([next(iter(engine.stream())) for engine in self.engines])
         for move in self.first.moves:
             fused.prepare(move.player, move.objective, batch, move.divisible)
         self.fused = fused
+
+    def compile(self) -> list[str]:
+        """Compile the steps, which are played operation by operation until then. Raises Unfusable."""
+        if why := obstacle(self.first.device):
+            raise Unfusable(why)
+        self.prepare(inductor)
+        return []
 
     def hand_out(self) -> None:
         """Give every engine the terms since the last time and its part of the optimizers' state, as it would have them

@@ -125,15 +125,15 @@ class Recorder:
     def seconds(self) -> float:
         return time.monotonic() - self.began
 
-    def checkpoint(self) -> None:
-        """Read, save the state, then score it, picture it, and delete what need not be kept."""
+    def checkpoint(self) -> dict[str, float]:
+        """Read, save the state, then score it, picture it, and delete what need not be kept; what was read."""
         terms, number = self.read(), self.engine.clock.rounds
         tensors, values = self.engine.state()
         bad = [k for k, v in tensors.items() if v.is_floating_point() and not torch.isfinite(v).all()]
         if bad:
             raise NonFinite(f"by round {number} {', '.join(bad[:3])} is no longer finite. {self.kept()}")
         if not self.first:
-            return
+            return terms
         state = {
             "engine": values,
             "spec": self.engine.data.spec.to_json(),
@@ -143,11 +143,13 @@ class Recorder:
         }
         checkpoints.save(self.run.checkpoints, number, tensors, state)
         self.scores[number] = score = self.score()
-        self.write({**terms, "score": score, **readings(self.engine.data, self.engine.sample)})
+        row = {**terms, "score": score, **readings(self.engine.data, self.engine.sample)}
+        self.write(row)
         kept = {k: v for k, v in self.scores.items() if k in checkpoints.numbers(self.run.checkpoints)}
         checkpoints.point(self.run.checkpoints, checkpoints.BEST, min(kept, key=lambda k: kept[k]))
         checkpoints.prune(self.run.checkpoints, self.settings.keep)
         self.picture()
+        return row
 
     def score(self) -> float:
         """Distance to held-out data; the smallest tells the best checkpoint."""

@@ -32,7 +32,7 @@ def understood(argv: list[str]) -> tuple[str, type[Game], list[str], Any]:
     options, unknown = parse(argv, kind)
     if options.name != word:  # what looked like a game was an option's value
         raise InputError(no_game(options.name))
-    refuse(unknown, [*names(kind), *names(Settings), *names(DataOptions), "evaluate", "dry_run"], "train")  # type: ignore[arg-type]
+    refuse(unknown, [*names(kind), *names(Settings), *names(DataOptions), "seeds", "evaluate", "dry_run"], "train")  # type: ignore[arg-type]
     options.settings.check()
     return word, kind, argv, options
 
@@ -62,8 +62,8 @@ def no_game(word: str) -> str:
 def parse(
     argv: list[str], kind: type[Game] | None = None, game: Game | None = None, settings: Settings | None = None
 ) -> tuple[Any, list[str]]:
-    """The command line of train as one object (name, source, game, settings, data, evaluate, dry_run), and unknown
-    words."""
+    """The command line of train as one object (name, source, game, settings, data, seeds, evaluate, dry_run), and
+    unknown words."""
     arguments: list[Any] = [
         ("name", Positional[Annotated[str, arg(metavar="GAME", help="see zerosum games; auto; or a file of yours")]]),
         ("source", Positional[Annotated[str, arg(metavar="DATA", help="a name (digits, ring8), folder, zip, table")]]),
@@ -73,6 +73,7 @@ def parse(
     arguments += [
         ("settings", Settings, settings or Settings()),
         ("data", DataOptions, DataOptions()),
+        ("seeds", Annotated[int, arg(help="so many seeds at once, a run folder each, from --seed on")], 1),
         ("evaluate", Annotated[bool, arg(help="measure the result, too, for the report")], False),
         ("dry_run", Annotated[bool, arg(help="print the configuration, sizes, time and memory, and stop")], False),
     ]

@@ -60,6 +60,13 @@ def train(
     what it gave. `options` are fields of Settings, of DataOptions, and hyperparameters of the game, by their names.
     `on_finding` is called with each thing that the doctor finds, once.
     """
+    return play(*understood(game, data, settings, options), on_finding)
+
+
+def understood(
+    game: str | Game, data: Any, settings: Settings | None, options: dict[str, Any]
+) -> tuple[Game, Data, Settings]:
+    """What the arguments of `train` mean."""
     theirs = {k: options.pop(k) for k in list(options) if k in names(Settings)}
     settings = replace(settings or Settings(), **theirs)
     opening = {k: options.pop(k) for k in list(options) if k in names(DataOptions)}
@@ -82,7 +89,7 @@ def train(
                 known = [*names(kind), *names(Settings), *names(DataOptions)]
                 raise InputError(f"no option {name!r}{nearest(name, known)}")
         game = kind(**{**preset, **options})
-    return play(game, suited(data, game.features), settings, on_finding)
+    return game, suited(data, game.features), settings
 
 
 def auto_settings(data: Data) -> dict[str, Any]:
@@ -113,6 +120,16 @@ def auto(data: Data, settings: Settings) -> dict[str, Any]:
 def play(game: Game, data: Data, settings: Settings, on_finding: Callable[[Finding], None] | None = None) -> Run:
     """A new run of this game on this data."""
     engine = prepare(game, data, settings)
+    if engine.rank == 0:
+        run = begin(game, data, settings)
+        processes.first_says(str(run.path))
+    else:
+        run = Run(processes.first_says(""), type(game))
+    return _play(run, engine, settings, 0.0, on_finding=on_finding)
+
+
+def begin(game: Game, data: Data, settings: Settings) -> Run:
+    """The folder of a new run, with its configuration."""
     config = {
         "game": game_name(game),
         "hyperparameters": plain(game.hyperparameters()),
@@ -121,12 +138,7 @@ def play(game: Game, data: Data, settings: Settings, on_finding: Callable[[Findi
         "device": pick_device(settings.device),
         "versions": runs.versions(),
     }
-    if engine.rank == 0:
-        run = runs.create(settings.out, f"{Path(config['game']).stem}-{data.name}", config, type(game))
-        processes.first_says(str(run.path))
-    else:
-        run = Run(processes.first_says(""), type(game))
-    return _play(run, engine, settings, 0.0, on_finding=on_finding)
+    return runs.create(settings.out, f"{Path(config['game']).stem}-{data.name}", config, type(game))
 
 
 def resume(
@@ -249,9 +261,14 @@ def prepare(game: Game, data: Data, settings: Settings) -> Engine:
 
 def speed_up(engine: Engine, say: Callable[[str], None] | None = None, strict: bool = False) -> None:
     """Compile the engine's steps, and say so."""
+    compiling(lambda: fuse(engine, strict), engine.game, say)
+
+
+def compiling(fuse: Callable[[], list[str]], game: Game, say: Callable[[str], None] | None = None) -> None:
+    """Tell of work that takes its time, and of what comes of it."""
     say, began = say or (lambda text: print(text, file=sys.stderr)), time.monotonic()
-    say(f"zerosum: the steps of {type(engine.game).__name__} are being compiled, some 10 seconds each")
-    for note in fuse(engine, strict):
+    say(f"zerosum: the steps of {type(game).__name__} are being compiled, some 10 seconds each")
+    for note in fuse():
         say(f"zerosum: {note}")
     say(f"zerosum: compiled in {time.monotonic() - began:.0f} s")
 
