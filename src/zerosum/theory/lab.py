@@ -87,7 +87,7 @@ def optimum() -> Shown:
         first, second = value.proposition1(p, q), value.theorem1(p, q)
         rows.append({"mean of G": shift, **first, **second})
         figure, (ax,) = panels(1, width=5.5, height=3.2)
-        x = grid(p, q)
+        x = np.linspace(-4, 7, 400)
         ax.plot(x, p.pdf(x), color=DATA, label="data p")
         ax.plot(x, q.pdf(x), color=MODEL, label="model q")
         ax.plot(x, value.optimal(p, q, x), color=THIRD, label="D* = p / (p + q)")
@@ -123,7 +123,7 @@ def convergence() -> Shown:
 def overlap() -> Shown:
     """The lecture's G_0, G_50 and G_100: JSD stays at log 2 until they touch, while W1 shrinks all the way."""
     p, rows, frames = uniform(0, 1), [], []
-    shifts = np.linspace(4, 0, 21)
+    shifts = np.linspace(4, 0, 11)
     curve = np.linspace(0, 4, 81)
     for i, shift in enumerate(shifts):
         q = uniform(shift, 1 + shift)
@@ -136,10 +136,10 @@ def overlap() -> Shown:
             "dJSD/dshift": (jsd_uniform(shift + 1e-4) - jsd_uniform(shift - 1e-4)) / 2e-4,
             "dW1/dshift": 1.0 if shift > 0 else 0.0,
         }
-        if row["G"] % 25 == 0:
+        if row["G"] % 50 == 0 or row["G"] == 80:
             rows.append(row)
         figure, (left, right) = panels(2)
-        x = grid(p, q)
+        x = np.linspace(-0.5, 5.5, 1201)
         left.fill_between(x, p.pdf(x), color=DATA, alpha=0.5, label="data")
         left.fill_between(x, q.pdf(x), color=MODEL, alpha=0.5, label=f"G_{row['G']}")
         left.set_xlim(-0.5, 5.5)
@@ -150,7 +150,7 @@ def overlap() -> Shown:
         right.axhline(math.log(2), color=SOFT, lw=0.8, ls="--")
         right.set_xlabel("distance between them", fontsize=8)
         right.legend(fontsize=8, frameon=False)
-        frames.append(image(figure, 90))
+        frames.append(image(figure, 80))
     says = (
         "From 4 to 1 apart JSD is log 2 = 0.693 and has no slope: D* is perfect, and G cannot tell nearer from "
         "farther. W1 is the distance itself, with slope 1 all the way."

@@ -28,7 +28,7 @@ def optimal(p: Distribution, q: Distribution, x: np.ndarray) -> np.ndarray:
     return np.where(both > 0, a / np.where(both > 0, both, 1.0), 0.5)
 
 
-def proposition1(p: Distribution, q: Distribution, seed: int = 0, tries: int = 200) -> dict[str, float]:
+def proposition1(p: Distribution, q: Distribution, seed: int = 0, tries: int = 100) -> dict[str, float]:
     """V at D*, and the best of many D that differ from it by a random bend: none is better."""
     x = grid(p, q)
     star = optimal(p, q, x)
