@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from zerosum import claims
+from zerosum import claims, games
 from zerosum.claims import RESULTS, verdict
 from zerosum.zoo import FOLDER, paper
 
@@ -50,13 +50,19 @@ def summary(rows: list[dict[str, Any]]) -> str:
 
 
 def waiting(found: dict[str, list[dict[str, Any]]]) -> str:
-    """Claims that stand in the code and have no results yet."""
+    """Claims that stand in the code and have no results yet, and games that have no claims."""
     lines = []
     for game in claims.games():
         measured = {row["name"] for row in found.get(game, [])}
         names = [claim.name for claim in claims.of(game) if claim.name not in measured]
         lines += [f"- `{game}`: {', '.join(names)}"] if names else []
-    return "\n".join(["Not measured yet:", "", *lines, ""]) if lines else ""
+    without = [f"`{game}`" for game in games.names() if game not in claims.games()]
+    return "\n".join(
+        [
+            *(["Not measured yet:", "", *lines, ""] if lines else []),
+            *([f"Games without a claim yet: {', '.join(without)}.", ""] if without else []),
+        ]
+    )
 
 
 def claims_of(game: str, rows: list[dict[str, Any]]) -> str:

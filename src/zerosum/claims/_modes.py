@@ -24,7 +24,9 @@ RATE, ALIKE = 1e-3, {"width": 32, "z_dim": 2}  # hidden layers of 4 * 32 units
 
 
 def takes_points(game: str) -> bool:
-    return "vector" in find(game).needs["x"]
+    """Does it play on ring8 and grid25, points with labels?"""
+    kinds = {"x": "vector", "y": "label"}
+    return all(kinds.get(array) in wanted for array, wanted in find(game).needs.items())
 
 
 def options(game: str) -> dict[str, Any]:

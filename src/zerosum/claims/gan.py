@@ -138,8 +138,8 @@ CLAIMS = [
     Claim(
         "moons",
         "It finds two curved pieces with nothing between them (the lecture's double moons; not in the paper).",
-        "the smaller of two shares: of 5000 samples within 0.2 of the noise-free moons, and of the moons within 0.15 of "
-        "a sample; after 4000 rounds of batch 256, z in two dimensions",
+        "the smaller of two shares: of 5000 samples within 0.2 of the noise-free moons, and of the moons within 0.15 "
+        "of a sample; after 4000 rounds of batch 256, z in two dimensions",
         0.9,
         "higher",
         "D never moves",
