@@ -16,7 +16,7 @@ import numpy as np
 from .data.events import COLUMNS, MASSES, kinematics
 from .errors import InputError
 
-SUFFIXES = (".hepmc", ".lhe", ".root", ".npz", ".txt")
+SUFFIXES = (".hepmc", ".hepmc3", ".lhe", ".root", ".npz", ".txt")
 CHUNK = 10_000  # events formatted at a time
 SYSTEM = 90
 Facts = dict[str, Any]
@@ -38,7 +38,7 @@ def write(p: np.ndarray, facts: Facts, path: Path, beam: np.ndarray | None = Non
 
 
 def write_text(p: np.ndarray, facts: Facts, path: Path, beam: np.ndarray | None) -> None:
-    lines = {".hepmc": hepmc, ".lhe": lhe, ".txt": tape}[path.suffix.lower()]
+    lines = {".lhe": lhe, ".txt": tape}.get(path.suffix.lower(), hepmc)
     with path.open("w", encoding="ascii") as file:
         lines(p, facts, beam, file)
 

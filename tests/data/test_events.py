@@ -104,6 +104,8 @@ def test_facts_behind_a_question_mark(tmp_path):
     assert data(opened.source, **opened.options).fingerprint == opened.fingerprint
     with pytest.raises(InputError, match="no fact 'beem'; did you mean 'beam'"):
         data(f"{path}?beem=50")
+    with pytest.raises(InputError, match=r"there is no file or folder 'nothere\.csv"):
+        data("nothere.csv?beam=50")
     with pytest.raises(InputError, match="are for events"):
         data(f"{save(tmp_path / 'other.csv', momenta()[:, :2], 'a,b')}?beam=50")
 

@@ -71,7 +71,7 @@ def test_uproot_reads_a_tree(field, momenta, tmp_path):
     np.testing.assert_array_equal(np.stack([tree[n] for n in events.COLUMNS], 1), p)
 
 
-@pytest.mark.parametrize("suffix", [".hepmc", ".lhe", ".root", ".npz", ".csv", ".parquet", ".txt", ".npy"])
+@pytest.mark.parametrize("suffix", [".hepmc", ".hepmc3", ".lhe", ".root", ".npz", ".csv", ".parquet", ".txt", ".npy"])
 def test_our_own_door_reads_every_format_back(field, momenta, tmp_path, suffix):
     path = tmp_path / f"e{suffix}"
     p = written(field, momenta, path)

@@ -212,7 +212,7 @@ def safe(name: str) -> str:
 def no_such(source: str) -> str:
     if source == "memory":
         return "this data was given as arrays in memory; give the same arrays again, from Python"
-    if "/" in source or "\\" in source or re.search(r"\.\w{2,7}$", source):
+    if "/" in source or "\\" in source or re.search(r"\.\w{2,7}(\?.*)?$", source):
         return f"there is no file or folder {source!r}"
     known = (*NAMES, *EVENTS, *TOYS)
     near = nearest(source.partition(":")[0], known)
