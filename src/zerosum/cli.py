@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from . import explore, zoo
+from . import explore, translator, zoo
 from .advice import check_game, doctor, theory
 from .arguments import RunName, verb, write_json
 from .errors import InputError, Lost, nearest
@@ -456,6 +456,7 @@ VERBS: dict[str, Callable[[list[str]], int | None]] = {
     "resume": verb("resume", resume),
     "sample": verb("sample", sample),
     "export": verb("export", export),
+    "translate": verb("translate", translator.translate),
     "walk": verb("walk", explore.walk),
     "mix": verb("mix", explore.mix),
     "edit": verb("edit", explore.edit),

@@ -191,7 +191,7 @@ class Run:
     def joint(self, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
         """`n` draws of a and b that belong together, in model space."""
         if not hasattr(self.game, "joint"):
-            raise InputError(f"{self.name} draws no pairs; {can(self.game)}")
+            raise InputError(f"{self.name} draws nothing; {can(self.game)}")
         return joint(self.game, n, seed)
 
     def translate(self, x: Tensor, way: str = "a2b", seed: int = 0) -> Tensor:

@@ -35,6 +35,7 @@ TINY = {
     "n_dis": 2,
     "warm_up": 0,
     "depth": 2,
+    "pretrain": 1,
 }  # hyperparameters by their names
 FIELDS = {
     "points": POINTS,
@@ -46,6 +47,7 @@ FIELDS = {
 CANCELS = {  # game: parameters that cancel out of every objective
     "fanogan": {"D.head.bias"},
     **{name: {"D.head.bias"} for name in ("cfatgan", "dsgan", "fatgan")},
+    "dualgan": {"D_A.net.5.bias", "D_B.net.5.bias", "D_A.net.8.bias", "D_B.net.8.bias"},
     "r3gan": {"D.head.bias"},  # D(x) - D(y)
     "sngan": {"D.head.bias"},  # the same, while all logits lie between the hinges
     "wgan": {"D.head.bias"},

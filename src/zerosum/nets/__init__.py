@@ -6,6 +6,7 @@ from ..spec import Field
 from .conditions import AsItIs, Joint, Together, embed
 from .dcgan import DCGANDiscriminator, DCGANGenerator, pyramid
 from .mlp import Discriminator, Maxout, mlp, output
+from .perception import Perception, apart
 from .translators import (
     EncoderDecoder,
     PatchGAN,
@@ -27,12 +28,14 @@ __all__ = [
     "Joint",
     "Maxout",
     "PatchGAN",
+    "Perception",
     "Pool",
     "Residual",
     "ResnetTranslator",
     "SRResNet",
     "Together",
     "UNet",
+    "apart",
     "discriminator",
     "embed",
     "encoder",

@@ -1,0 +1,100 @@
+"""Runs on pairs: what the command line makes of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
+import zerosum as zs
+from tests.run.conftest import TINY
+from zerosum.metrics import psnr, ssim
+from zerosum.runs import Run
+from zerosum.translation import tiled
+
+
+@pytest.fixture(scope="module")
+def pairs_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    x = np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), np.uint8)
+    folder = tmp_path_factory.mktemp("pairs")
+    (folder / "p").mkdir()
+    for i, one in enumerate(x):
+        Image.fromarray(one).save(folder / "p" / f"{i}.png")
+    return zs.train("pix2pix", f"inverted:{folder / 'p'}", width=4, out=folder / "runs", **TINY)
+
+
+def save(path: Path, *shape: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, shape, np.uint8)).save(path)
+
+
+def test_a_folder_keeps_its_names_and_sizes(zerosum, pairs_run: Run, here: Path):
+    save(here / "in" / "a.jpg", 30, 20, 3)
+    save(here / "in" / "deep" / "b.png", 17, 40, 4)
+    save(here / "in" / "c.gif", 25, 9)
+    status, said, errors = zerosum("translate", pairs_run.path, "in", "--out", "out")
+    assert status == 0, errors
+    assert [Path(line) for line in said.splitlines()] == [Path("out/a.jpg"), Path("out/c.png"), Path("out/deep/b.png")]
+    found = {p.name: (Image.open(p).size, Image.open(p).mode) for p in (here / "out").rglob("*.*")}
+    assert found == {"a.jpg": ((20, 30), "RGB"), "c.png": ((9, 25), "RGB"), "b.png": ((40, 17), "RGBA")}
+    alpha = [np.asarray(Image.open(p / "deep" / "b.png"))[..., 3] for p in (here / "in", here / "out")]
+    assert np.array_equal(*alpha), "transparency stays"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["tiny.png"], "tiny.png: 3x9 pixels are too few"),
+        (["bad.png"], "bad.png: not a picture"),
+        (["nowhere.png"], "there is no file or folder 'nowhere.png'"),
+        (["good.png", "--direction", "b2a"], "goes a2b only"),
+        (["good.png", "--out", "x.txt"], "cannot write a picture as 'x.txt'"),
+        (["good.png", "--tile", "2"], "tile is a number of pixels"),
+        (["empty"], "has no pictures"),
+        (["twins"], "would both be written"),
+    ],
+)
+def test_what_is_wrong_is_said(zerosum, pairs_run: Run, here: Path, words: list[str], said: str):
+    save(here / "good.png", 20, 20, 3)
+    save(here / "tiny.png", 3, 9, 3)
+    (here / "bad.png").write_bytes(b"no picture")
+    (here / "empty").mkdir()
+    save(here / "twins" / "a.gif", 20, 20)
+    save(here / "twins" / "a.png", 20, 20)
+    status, _, errors = zerosum("translate", pairs_run.path, *words)
+    assert status == 2
+    assert said in errors
+
+
+def test_it_is_no_sampler_and_says_so(zerosum, pairs_run: Run):
+    status, _, errors = zerosum("sample", pairs_run.path)
+    assert status == 2
+    assert "it translates: zerosum translate RUN PICTURE" in errors
+
+
+def test_its_report_shows_translations(pairs_run: Run):
+    from zerosum.report import write
+
+    page = write(pairs_run).read_text()
+    assert "Held-out examples, translated" in page
+    assert "zerosum translate" in page
+
+
+def test_tiles_fade_into_the_whole():
+    x = torch.rand(1, 2, 50, 70)
+    torch.testing.assert_close(tiled(lambda v: v, x, 16, 4), x)
+    twice = tiled(lambda v: F.interpolate(v, scale_factor=2), x, 20, 6)
+    torch.testing.assert_close(twice, F.interpolate(x, scale_factor=2))
+
+
+def test_psnr_and_ssim_are_those_of_torchmetrics():
+    torch.manual_seed(0)
+    x = torch.rand(4, 3, 24, 32) * 2 - 1
+    y = (x + 0.3 * torch.randn_like(x)).clamp(-1, 1)
+    theirs = [peak_signal_noise_ratio(a[None], b[None], data_range=2.0) for a, b in zip(x, y, strict=True)]
+    torch.testing.assert_close(psnr(x, y).float(), torch.stack(theirs), rtol=1e-5, atol=1e-5)
+    theirs = structural_similarity_index_measure(x, y, data_range=2.0, reduction="none")
+    torch.testing.assert_close(ssim(x, y).float(), theirs, rtol=1e-4, atol=1e-4)
