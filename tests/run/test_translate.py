@@ -31,6 +31,12 @@ def save(path: Path, *shape: int) -> None:
     Image.fromarray(np.random.default_rng(1).integers(0, 256, shape, np.uint8)).save(path)
 
 
+def looked_at(path: Path) -> tuple[tuple[int, int], str, np.ndarray]:
+    """Size, mode and pixels."""
+    with Image.open(path) as picture:
+        return picture.size, picture.mode, np.asarray(picture)
+
+
 def test_a_folder_keeps_its_names_and_sizes(zerosum, pairs_run: Run, here: Path):
     save(here / "in" / "a.jpg", 30, 20, 3)
     save(here / "in" / "deep" / "b.png", 17, 40, 4)
@@ -38,9 +44,9 @@ def test_a_folder_keeps_its_names_and_sizes(zerosum, pairs_run: Run, here: Path)
     status, said, errors = zerosum("translate", pairs_run.path, "in", "--out", "out")
     assert status == 0, errors
     assert [Path(line) for line in said.splitlines()] == [Path("out/a.jpg"), Path("out/c.png"), Path("out/deep/b.png")]
-    found = {p.name: (Image.open(p).size, Image.open(p).mode) for p in (here / "out").rglob("*.*")}
+    found = {p.name: looked_at(p)[:2] for p in (here / "out").rglob("*.*")}
     assert found == {"a.jpg": ((20, 30), "RGB"), "c.png": ((9, 25), "RGB"), "b.png": ((40, 17), "RGBA")}
-    alpha = [np.asarray(Image.open(p / "deep" / "b.png"))[..., 3] for p in (here / "in", here / "out")]
+    alpha = [looked_at(p / "deep" / "b.png")[2][..., 3] for p in (here / "in", here / "out")]
     assert np.array_equal(*alpha), "transparency stays"
 
 

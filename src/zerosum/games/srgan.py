@@ -36,7 +36,8 @@ class SRGAN(Game):
         (c, h, w), large = spec.a.shape, spec.b.shape
         if large not in ((c, 2 * h, 2 * w), (c, 4 * h, 4 * w)):
             raise InputError(
-                f"srgan enlarges 2 or 4 times; a is {spec.a}, b is {spec.b}. Such pairs are lowres2:photos/, lowres4:photos/"
+                f"srgan enlarges 2 or 4 times; a is {spec.a}, b is {spec.b}. "
+                "Such pairs are lowres2:photos/ and lowres4:photos/"
             )
 
     def build(self, spec: Spec) -> None:
