@@ -15,8 +15,8 @@ class DTN(Game):
     """L_G = L_GANG + alpha L_CONST + beta L_TID + gamma L_TV                           (Eq. 8)
 
     from a source domain a, whose labels y teach f to see, to a target domain b: G = g(f(x)). L_CONST = E |f(a) -
-    f(G(a))|^2 (Eq. 5) holds the content, L_TID = E |b - G(b)|^2 (Eq. 6) leaves what is in the target already as it is, and D tells
-    three kinds apart: G(a), G(b) and b (Eqs. 3, 4). f learns for `pretrain` rounds, then it is fixed.
+    f(G(a))|^2 (Eq. 5) holds the content, L_TID = E |b - G(b)|^2 (Eq. 6) leaves what is in the target already as it is,
+    and D tells three kinds apart: G(a), G(b) and b (Eqs. 3, 4). f learns for `pretrain` rounds, then it is fixed.
     """
 
     needs = {"a": ("image",), "b": ("image",), "y": ("label",)}

@@ -10,7 +10,7 @@ from ..spec import Field, Spec
 
 
 class DualGAN(Game):
-    """l_g(u, v) = l_U |u - G_B(G_A(u, z), z')| + l_V |v - G_A(G_B(v, z'), z)| - D_B(G_B(v, z')) - D_A(G_A(u, z)), Eq. 3:
+    """l_g(u, v) = l_U |u - G_B(G_A(u, z), z')| + l_V |v - G_A(G_B(v, z'), z)| - D_B(G_B(v, z')) - D_A(G_A(u, z)) (3)
 
     a primal translation G_A from u (here a) to v (here b) and a dual one back close a loop; critics of Wasserstein's
     kind, their weights clipped, judge patches (Eqs. 1, 2). The noise z is dropout, in use as in training (Sec. 3.2).

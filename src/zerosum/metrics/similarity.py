@@ -20,7 +20,7 @@ def psnr(x: Tensor, y: Tensor) -> Tensor:
 
 def ssim(x: Tensor, y: Tensor) -> Tensor:
     """Structural similarity of each pair of pictures, `[n]` (Wang et al. 2004): Gaussian windows of standard deviation
-    1.5 and 11 pixels, or as many as a smaller picture has, all inside the picture."""
+    1.5 and 11 pixels, or as many as a smaller picture has; borders are mirrored."""
     _alike(x, y)
     x, y = x.double(), y.double()
     size = min(11, *(side - 1 + side % 2 for side in x.shape[2:]))
@@ -29,7 +29,7 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
     window = (line[:, None] * line / line.sum() ** 2).expand(x.shape[1], 1, size, size)
 
     def mean(v: Tensor) -> Tensor:
-        return F.conv2d(v, window, groups=v.shape[1])
+        return F.conv2d(F.pad(v, (size // 2,) * 4, "reflect"), window, groups=v.shape[1])
 
     mx, my = mean(x), mean(y)
     vx, vy, cov = mean(x * x) - mx**2, mean(y * y) - my**2, mean(x * y) - mx * my
