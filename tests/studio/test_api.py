@@ -21,7 +21,7 @@ from zerosum.studio.models import Models
 from zerosum.studio.moments import moment
 from zerosum.studio.shelf import Shelf
 
-from .conftest import until
+from .conftest import Served, until
 
 
 def picture(size=(30, 20), mode="RGB", kind="PNG") -> str:
@@ -182,13 +182,17 @@ def test_what_is_no_json_or_has_too_much_is_refused(client, digits):
 
 
 def test_processes_are_limited_and_their_end_is_told(tmp_path):
-    code = "import sys, time; print('zerosum: no such'); time.sleep(float(sys.argv[-1]) / 10); sys.exit(2)"
+    code = (
+        "import signal, sys, time; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "print('zerosum: no such', flush=True); time.sleep(float(sys.argv[-1])); sys.exit(2)"
+    )
     jobs = Jobs(Shelf(tmp_path / "runs"), [sys.executable, "-c", code], most=2)
-    first, second = jobs.start("train", ["100"]), jobs.start("train", ["100"])
+    first, second = jobs.start("train", ["600"]), jobs.start("train", ["600"])
     with pytest.raises(InputError, match="2 processes work already"):
         jobs.start("train", ["1"])
     assert jobs.pause(first.id).state == "paused"
     assert jobs.go_on(first.id).state == "starting"
+    until(lambda: "no such" in second.said())
     jobs.stop(second.id)
     until(lambda: second.status is not None)
     assert second.state in ("stopped", "failed")
@@ -266,7 +270,7 @@ def test_uploads_are_decoded_safely(client, digits):
 
 
 def test_what_a_model_cannot_do_is_said(client, digits, ring):
-    for what, upload in (("translate", "no 'translate'"), ("classify", "no 'classify'"), ("encode", "no 'encode'")):
+    for what, upload in (("translate", "does not translate"), ("classify", "no 'classify'"), ("encode", "no 'encode'")):
         answer = client.post(f"/api/runs/{digits.name}/{what}", json={"picture": picture()})
         assert (answer.status_code, upload in answer.json()["error"]) == (400, True)
     assert client.post(f"/api/runs/{ring.name}/invert", json={"picture": picture()}).status_code == 400
@@ -274,6 +278,26 @@ def test_what_a_model_cannot_do_is_said(client, digits, ring):
         assert client.post(f"/api/runs/{digits.name}/render", json={"z": z}).status_code == 400
     told = client.post(f"/api/runs/{digits.name}/sample", json={"condition": "3"})
     assert "cannot be told" in told.json()["error"]
+
+
+def test_pictures_are_translated_the_ways_that_the_game_goes(tmp_path):
+    import zerosum as zs
+
+    out = dict(out=tmp_path, track="none", quiet=True)
+    run = zs.train("pix2pix", "edges:digits", rounds=1, batch=4, limit=40, width=8, **out)
+    here = Served(tmp_path)
+    try:
+        with httpx.Client(base_url=here.url, timeout=60) as client:
+            told = client.get(f"/api/runs/{run.name}/model").json()
+            assert (told["ways"], told["latents"]) == (["a2b"], 0)
+            made = client.post(f"/api/runs/{run.name}/translate", json={"picture": picture()}).json()
+            assert (made["n"], made["height"], made["width"]) == (1, 8, 8)
+            back = client.post(f"/api/runs/{run.name}/translate", json={"picture": picture(), "way": "b2a"})
+            assert (back.status_code, "a2b only" in back.json()["error"]) == (400, True)
+            assert client.post(f"/api/runs/{run.name}/sample", json={}).status_code == 400
+            assert client.get(f"/api/runs/{run.name}/moments").status_code == 200
+    finally:
+        here.close()
 
 
 def test_rendering_takes_less_than_a_tenth_of_a_second(client, digits):

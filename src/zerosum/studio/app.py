@@ -16,13 +16,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
-from .. import __version__
+from .. import __version__, translation
 from ..conditions import understand
 from ..engine import draw
 from ..errors import InputError
 from ..runs import Run
+from ..translation import check_direction
 from . import forms, save, shelf
-from .bodies import Draw, Error, Latents, Measure, More, Name, Number, Order, Render, Said, Sitting, Upload
+from .bodies import Draw, Error, Latents, Measure, More, Name, Number, Order, Render, Said, Sitting, Translate, Upload
 from .gallery import Gallery
 from .hype import Book, attentive, exposure, score
 from .jobs import Jobs
@@ -135,7 +136,8 @@ def library(app: FastAPI, studio: Studio) -> None:
     def get_run(name: Name) -> dict[str, Any]:
         """One run: summary, configuration, findings of the doctor, metric cards."""
         run = studio.shelf.run(name)
-        extra = {"config": run.config, "findings": shelf.findings(run), "metrics": run.metrics()}
+        examined = (run.path / "doctor.json").is_file()
+        extra = {"config": run.config, "examined": examined, "findings": shelf.findings(run), "metrics": run.metrics()}
         return {**studio.summary(run), **extra}
 
     @app.get("/api/runs/{name}/stats", tags=["runs"])
@@ -349,18 +351,22 @@ def playing(app: FastAPI, studio: Studio) -> None:
         return {"classes": able(studio.model(name, upload.round), "classify", upload.picture).flatten(1).tolist()}
 
     @app.post("/api/runs/{name}/translate", tags=["play"])
-    def translate(name: Name, upload: Upload) -> dict[str, Any]:
-        """A picture of the first domain as one of the second."""
+    def translate(name: Name, upload: Translate) -> dict[str, Any]:
+        """A picture of one domain in the other."""
         model = studio.model(name, upload.round)
-        return model.pack(able(model, "translate", upload.picture, "a"), model.spec.b)
+        check_direction(model.game, upload.way)
+        given, made = upload.way.split("2")
+        x = model.tensor(upload.picture, given)
+        with model.lock:
+            return model.pack(translation.translate(model.game, x, upload.way), model.spec.fields[made])
 
 
-def able(model: Model, ability: str, content: bytes, array: str = "x") -> torch.Tensor:
+def able(model: Model, ability: str, content: bytes) -> torch.Tensor:
     """What a method of the game makes of an uploaded picture. Raises InputError where the game has none."""
     method = getattr(model.game, ability, None)
     if not callable(method):
         raise InputError(f"{type(model.game).__name__} has no {ability!r}")
-    x = model.tensor(content, array)
+    x = model.tensor(content)
     with model.lock, torch.no_grad(), torch.random.fork_rng([]):
         torch.manual_seed(0)
         out = method(x)

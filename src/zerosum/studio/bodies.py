@@ -88,6 +88,12 @@ class Upload(Body):
     round: Round = None
 
 
+class Translate(Upload):
+    """A picture to be translated, and which way."""
+
+    way: Literal["a2b", "b2a"] = "a2b"
+
+
 class Sitting(Body):
     """A person who wants to judge."""
 

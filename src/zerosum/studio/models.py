@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from .. import conditions, latent
+from .. import conditions, latent, translation
 from ..conditions import conditional
 from ..data import pictures
 from ..data.images import MODES, Plan, decode, why
@@ -56,6 +56,7 @@ class Model:
             "kind": self.out.kind,
             "shape": list(self.out.shape),
             "abilities": [name for name in ABILITIES if callable(getattr(self.game, name, None))],
+            "ways": translation.directions(self.game) if "a" in self.spec else [],
             "latents": self.shape.numel() if walkable else 0,
             "gaussian": walkable and latent.natural(self.game) == "spherical",
             "invertible": walkable and self.out.kind == "image",

@@ -8,9 +8,9 @@ export async function play(target, name) {
   const parts = [h("div.row.apart", h("h1", name), h("span.row", model.kind === "image" && model.latents > 0 && h("a.button", { href: `/api/runs/${name}/page`, download: `${name}.html`, title: "One HTML file in which the generator runs, without a server" }, "Save as a page"), h("span.soft", `round ${model.round.toLocaleString("en")} · ${model.latents || "no"} latents`)))];
   fill(target, parts);
   if (model.kind === "image" && model.latents) await walk(target, name, model);
-  else if (model.abilities.includes("translate")) target.append(translate(name, model));
+  else if (model.ways.length && model.kind === "image") target.append(translate(name, model));
   else await rows(target, name, model);
-  for (const ability of ["classify", "encode"]) if (model.kind === "image" && model.abilities.includes(ability)) target.append(look(name, ability));
+  for (const ability of ["classify", "encode"]) if (model.kind === "image" && !model.ways.length && model.abilities.includes(ability)) target.append(look(name, ability));
 }
 
 const add = (a, b, k = 1) => a.map((v, i) => v + k * b[i]);
@@ -190,14 +190,15 @@ function look(name, ability) {
 function translate(name, model) {
   const side = 256, pad = h("canvas", { width: side, height: side, id: "pad", tabIndex: 0, "aria-label": "draw here with the mouse or a finger", style: { background: "#000", cursor: "crosshair", "touch-action": "none" } });
   const c = pad.getContext("2d"), out = h("div.big", { id: "translated" });
-  const wipe = () => ((c.fillStyle = "#000"), c.fillRect(0, 0, side, side), fill(out));
+  const way = h("select", { id: "way", onchange: () => send() }, model.ways.map((w) => h("option", { value: w }, w === "a2b" ? "from a to b" : "from b to a")));
+  const ground = h("select", { id: "ground", onchange: () => wipe() }, h("option", { value: "white" }, "dark on white"), h("option", { value: "black" }, "white on black"));
+  const wipe = () => ((c.fillStyle = ground.value), c.fillRect(0, 0, side, side), (c.strokeStyle = ground.value === "white" ? "#000" : "#fff"), fill(out));
   wipe();
-  c.strokeStyle = "#fff";
   c.lineWidth = 6;
   c.lineCap = c.lineJoin = "round";
   const send = latest(async () => {
     const blob = await new Promise((resolve) => pad.toBlob(resolve));
-    const [tile] = await tiles(await api(`runs/${name}/translate`, { picture: await base64(blob) }));
+    const [tile] = await tiles(await api(`runs/${name}/translate`, { picture: await base64(blob), way: way.value }));
     fill(out, tile);
   });
   const at = (event) => [(event.offsetX / pad.clientWidth) * side, (event.offsetY / pad.clientHeight) * side];
@@ -211,7 +212,7 @@ function translate(name, model) {
     c.drawImage(image, 0, 0, side, side);
     send();
   });
-  section.append(h("div.grid", h("div.span6", h("div.big", pad)), h("div.span6", out)), h("button", { onclick: wipe }, "Clear"));
+  section.append(h("div.grid", h("div.span6", h("div.big", pad)), h("div.span6", out)), h("div.row", { style: { "margin-top": ".8rem" } }, h("div", way), h("div", ground), h("button", { onclick: wipe }, "Clear")));
   return section;
 }
 

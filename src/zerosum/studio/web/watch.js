@@ -75,25 +75,26 @@ export async function watch(target, name) {
   }
 
   async function diagnose() {
-    const { findings } = await api(`runs/${name}`);
+    const { findings, examined } = await api(`runs/${name}`);
     fill(
       doctor,
       h("h2", "Doctor"),
       findings.length
         ? findings.map((f) => h(`div.finding.${f.severity}`, h("b", f.name.replaceAll("_", " ")), h("small", ` since round ${figure(f.since_round)}`), h("p", f.says), evidence(f.evidence), f.remedy?.length > 0 && h("p", h("b", "Try "), [f.remedy].flat().map((r, i) => [i ? " or " : "", h("code", r)]))))
-        : h("p.soft", "No complaints."),
+        : h("p.soft", examined ? "No complaints." : "Has not looked at this run."),
     );
   }
 
   async function moments(rounds) {
     const fresh = rounds.filter((round) => !known.includes(round));
     known = rounds;
-    for (const round of fresh) {
-      const moment = await api(`runs/${name}/moments/${round}`).catch(() => null);
-      if (!moment) continue;
-      if (moment.scores) scores.push([round, moment.scores]);
-      if (moment.plane) scrubber.plane(round, moment.plane);
-    }
+    await Promise.all(
+      fresh.map(async (round) => {
+        const moment = await api(`runs/${name}/moments/${round}`).catch(() => null);
+        if (moment?.scores) scores.push([round, moment.scores]);
+        if (moment?.plane) scrubber.plane(round, moment.plane);
+      }),
+    );
     if (!fresh.length || !scores.length) return;
     scores.sort((a, b) => a[0] - b[0]);
     judged.hidden = false;
