@@ -36,6 +36,7 @@ house: .venv/.dev
 	$(BIN)/python -m tools.house
 	$(BIN)/python -m tools.zoo --check
 	$(BIN)/python -m tools.claims --check
+	$(BIN)/python -m tools.bench --check
 	$(BIN)/python -m tools.doctor --check
 
 docs: .venv/.dev

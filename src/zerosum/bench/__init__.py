@@ -1,16 +1,18 @@
 """Speed: the engine beside loops that a good user would write by hand, in turns, in one process.
 
 Both play the same networks on the same data with the same batch. `ratio` is how many times as fast the engine is: the
-median over repeats of (loop's time / engine's time), each pair timed back to back.
+median over repeats of (loop's time / engine's time), each pair timed back to back. `cpu_ratio` is the same of CPU time,
+which other programs on the machine disturb less. A comparison is a value in COMPARISONS.
 """
 
 from __future__ import annotations
 
+import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,13 +24,45 @@ from ..data import Data
 from ..data import open as open_data
 from ..doctor import Doctor
 from ..engine import Engine
+from ..ensemble import Ensemble
 from ..errors import InputError, nearest
+from ..fused import fuse, obstacle
 from ..game import Game
 from ..games.dcgan import DCGAN
 from ..games.gan import GAN
 from ..games.wgan_gp import WGANGP
+from ..metrics import mode_coverage
+from ..metrics.transport import sliced_wasserstein
 from ..runs import create, versions
 from . import loops
+
+Turn = Callable[[], Any]
+SECONDS = 0.3  # that one timing lasts, about
+
+
+def eager(make: Callable[[], Game], data: Data, batch: int) -> Turn:
+    return Engine(make(), data, batch=batch).round
+
+
+def compiled(make: Callable[[], Game], data: Data, batch: int) -> Turn:
+    engine = Engine(make(), data, batch=batch)
+    fuse(engine, strict=True)
+    return engine.round
+
+
+def eight_seeds(make: Callable[[], Game], data: Data, batch: int) -> Turn:
+    ensemble = Ensemble([Engine(make(), data, batch=batch, seed=seed) for seed in range(8)])
+    ensemble.compile()
+    return ensemble.round
+
+
+def sampled(make: Callable[[], Game], data: Data, batch: int) -> Turn:
+    engine = Engine(make(), data, batch=batch)
+    return lambda: engine.sample(batch)
+
+
+def looked_at(make: Callable[[], Game], data: Data, batch: int) -> Turn:
+    return partial(next, watched(Engine(make(), data, batch=batch)))
 
 
 @dataclass(frozen=True)
@@ -40,70 +74,164 @@ class Comparison:
     shape: tuple[int, ...] | str  # of noise to train on, or a name that the data door knows
     batch: int
     loop: Callable[[Game, Data, int], Iterator[None]]
-    rounds: int  # in one timing
+    ours: Callable[[Callable[[], Game], Data, int], Turn] = eager
+    worth: int = 1  # rounds of the loop that one of our turns does
+
+
+MLP = Comparison("GAN, 784 values, batch 64", lambda: GAN(width=1200), (1, 28, 28), 64, loops.gan)
+POINTS = Comparison("GAN, ring8, batch 512", GAN, "ring8", 512, loops.gan)
+SMALL = Comparison("GAN, ring8, batch 64", GAN, "ring8", 64, loops.gan)
+DCGAN32 = Comparison("DCGAN, 32x32 grey, batch 64", DCGAN, (1, 32, 32), 64, loops.gan)
+CRITIC = Comparison("WGAN-GP, ring8, batch 64", WGANGP, "ring8", 64, loops.wgan_gp)
+IMAGES = Comparison("WGAN-GP, 32x32 grey, batch 64", lambda: WGANGP(width=32), (1, 32, 32), 64, loops.wgan_gp)
+
+
+def fused(c: Comparison) -> Comparison:
+    return replace(c, says=f"{c.says}, compiled", ours=compiled)
+
+
+def seeds(c: Comparison) -> Comparison:
+    return replace(c, says=f"{c.says}, 8 seeds compiled, a seed", ours=eight_seeds, worth=8)
 
 
 COMPARISONS = {
-    "mlp": Comparison("GAN, 784 values, batch 64", lambda: GAN(width=1200), (1, 28, 28), 64, loops.gan, 10),
-    "points": Comparison("GAN, ring8, batch 512", GAN, "ring8", 512, loops.gan, 40),
-    "dcgan": Comparison("DCGAN, 32x32 grey, batch 64", DCGAN, (1, 32, 32), 64, loops.gan, 3),
-    "wgan_gp": Comparison("WGAN-GP, ring8, batch 64", WGANGP, "ring8", 64, loops.wgan_gp, 10),
-    "wgan_gp_images": Comparison(
-        "WGAN-GP, 32x32 grey, batch 64", lambda: WGANGP(width=32), (1, 32, 32), 64, loops.wgan_gp, 1
-    ),
-    "sampling": Comparison("DCGAN, 32x32 grey, 64 samples", DCGAN, (1, 32, 32), 64, loops.sampling, 10),
-    "doctor": Comparison("GAN, ring8, batch 512, unwatched and watched", GAN, "ring8", 512, loops.unwatched, 300),
+    "mlp": MLP,
+    "mlp_fused": fused(MLP),
+    "points": POINTS,
+    "points_fused": fused(POINTS),
+    "points_seeds": seeds(POINTS),
+    "points64": SMALL,
+    "points64_fused": fused(SMALL),
+    "points64_seeds": seeds(SMALL),
+    "wgan_gp": CRITIC,
+    "wgan_gp_fused": fused(CRITIC),
+    "wgan_gp_seeds": seeds(CRITIC),
+    "wgan_gp_images": IMAGES,
+    "dcgan": DCGAN32,
+    "overhead": replace(DCGAN32, says="DCGAN, against a loop with the same kernels and freezing", loop=loops.bare),
+    "sampling": replace(DCGAN32, says="DCGAN, 32x32 grey, 64 samples", loop=loops.sampling, ours=sampled),
+    "doctor": replace(POINTS, says="GAN, ring8, unwatched and watched", loop=loops.unwatched, ours=looked_at),
 }
 
 
 def run(only: str | None = None, repeats: int = 5) -> list[dict[str, Any]]:
     """Time one comparison or all, print a line each, and give the rows."""
-    if only is not None and only not in COMPARISONS:
-        raise InputError(f"no comparison {only!r}{nearest(only, COMPARISONS)} There are: {', '.join(COMPARISONS)}")
+    known = [*COMPARISONS, *QUALITIES]
+    if only is not None and only not in known:
+        raise InputError(f"no comparison {only!r}{nearest(only, known)} There are: {', '.join(known)}")
     if repeats < 1:
         raise InputError(f"repeats must be 1 or more, not {repeats}")
     print(
-        f"{'name':15} {'ratio':>6} {'spread':>7} {'loop':>10} {'engine':>10}"
+        f"{'name':15} {'ratio':>6} {'spread':>7} {'by CPU':>7} {'loop':>10} {'engine':>10}"
         f"  ms a round, {torch.get_num_threads()} threads"
     )
     rows = []
-    for name in [only] if only else COMPARISONS:
-        rows.append(compare(name, COMPARISONS[name], repeats))
-        r = rows[-1]
-        print(
-            f"{name:15} {r['ratio']:6.2f} {r['spread']:7.2f} {r['loop_ms']:10.2f} {r['engine_ms']:10.2f}  {r['says']}",
-            flush=True,
-        )
+    for name in [only] if only else known:
+        rows.append(QUALITIES[name](name) if name in QUALITIES else compare(name, COMPARISONS[name], repeats))
+        print(said(rows[-1]), flush=True)
     return rows
+
+
+def said(r: dict[str, Any]) -> str:
+    """A row to read."""
+    if r.get("skipped"):
+        return f"{r['name']:15} skipped: {r['skipped']}"
+    if "quality" in r:
+        arms = "; ".join(f"{arm} {', '.join(f'{v:g}' for v in values)}" for arm, values in r["quality"].items())
+        return f"{r['name']:15} {r['says']}: {arms}"
+    return (
+        f"{r['name']:15} {r['ratio']:6.2f} {r['spread']:7.2f} {r['cpu_ratio']:7.2f} {r['loop_ms']:10.2f} "
+        f"{r['engine_ms']:10.2f}  {r['says']}"
+    )
 
 
 def compare(name: str, c: Comparison, repeats: int) -> dict[str, Any]:
     """Time the two in turns, after one turn of each that does not count."""
+    if c.ours in (compiled, eight_seeds) and (why := obstacle("cpu")):
+        return about(name, c.says) | {"skipped": why}
     data = open_data(c.shape if isinstance(c.shape, str) else noise(c.shape))
-    engine = Engine(c.game(), data, batch=c.batch)
     by_hand = c.loop(engine_free(c.game(), data), data, c.batch)
-    turn = turns(name, engine, c.batch)
-    pairs = [(timed(lambda: next(by_hand), c.rounds), timed(turn, c.rounds)) for _ in range(repeats + 1)][1:]
-    ratios = [loop / ours for loop, ours in pairs]
-    return {
-        "name": name,
-        "says": c.says,
-        "ratio": statistics.median(ratios),
-        "spread": statistics.stdev(ratios) if len(ratios) > 1 else 0.0,
-        "loop_ms": 1e3 * statistics.median(loop for loop, _ in pairs),
-        "engine_ms": 1e3 * statistics.median(ours for _, ours in pairs),
+    began = time.perf_counter()
+    turn = c.ours(c.game, data, c.batch)
+    ready = time.perf_counter() - began
+    both: list[Turn] = [partial(next, by_hand), turn]
+    for one in both:
+        one()
+    counts = [max(1, round(SECONDS / timed(one, 1)[0])) for one in both]
+    pairs = [[timed(one, n) for one, n in zip(both, counts, strict=True)] for _ in range(repeats)]
+    walls, cpus = ([loop[i] / (ours[i] / c.worth) for loop, ours in pairs] for i in (0, 1))
+    loop_ms, loop_cpu_ms = (1e3 * statistics.median(loop[i] for loop, _ in pairs) for i in (0, 1))
+    engine_ms, engine_cpu_ms = (1e3 * statistics.median(ours[i] / c.worth for _, ours in pairs) for i in (0, 1))
+    return about(name, c.says) | {
+        "ratio": statistics.median(walls),
+        "spread": statistics.stdev(walls) if len(walls) > 1 else 0.0,
+        "cpu_ratio": statistics.median(cpus),
+        "loop_ms": loop_ms,
+        "engine_ms": engine_ms,
+        "loop_cpu_ms": loop_cpu_ms,
+        "engine_cpu_ms": engine_cpu_ms,
+        "ready_s": round(ready, 1),  # compilation, where there is any
         "repeats": repeats,
-        "rounds": c.rounds,
-        "threads": torch.get_num_threads(),
-        "versions": versions(),
+        "rounds": counts,
     }
 
 
-def turns(name: str, engine: Engine, batch: int) -> Callable[[], Any]:
-    """What the engine does in one turn of this comparison."""
-    if name == "sampling":
-        return lambda: engine.sample(batch)
-    return partial(next, watched(engine)) if name == "doctor" else engine.round
+def about(name: str, says: str) -> dict[str, Any]:
+    return {"name": name, "says": says, "threads": torch.get_num_threads(), "cpu": processor(), "versions": versions()}
+
+
+def processor() -> str:
+    """What the machine calls its processor."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def modes_compiled(name: str) -> dict[str, Any]:
+    """Does compiling cost quality? The modes of ring8 that a GAN covers, seed by seed, each way."""
+    says, data, rounds = "modes of ring8 covered by a GAN, 3 seeds of 2000 rounds", open_data("ring8"), 2000
+    if why := obstacle("cpu"):
+        return about(name, says) | {"skipped": why}
+
+    def engines() -> list[Engine]:
+        return [Engine(GAN(), data, batch=256, seed=seed) for seed in range(3)]
+
+    one_by_one, together = [engines(), engines()], engines()
+    for i, some in enumerate(one_by_one):
+        for engine in some:
+            if i:
+                fuse(engine, strict=True)
+            engine.play(rounds)
+    ensemble = Ensemble(together)
+    ensemble.compile()
+    ensemble.play(rounds)
+    arms = dict(zip(("eager", "compiled", "at once"), [*one_by_one, together], strict=True))
+    return about(name, says) | {"quality": {arm: [covered(e) for e in some] for arm, some in arms.items()}}
+
+
+def covered(engine: Engine) -> float:
+    field = engine.data.spec.x
+    return float(
+        mode_coverage(field.decode(engine.sample(5000, 1)), field.extra["modes"], field.extra["mode_std"]).covered
+    )
+
+
+def scores_in_bf16(name: str) -> dict[str, Any]:
+    """Does bfloat16 cost quality? Sliced Wasserstein distance of DCGAN on digits, seed by seed."""
+    says, data = "sliced Wasserstein distance of DCGAN on 8x8 digits, 3 seeds of 500 rounds", open_data("digits")
+    if not torch.cpu._is_avx512_bf16_supported():
+        return about(name, says) | {"skipped": "this processor has no bfloat16 of its own (AVX512-BF16 or AMX)"}
+    real = data.held_out.all()
+    quality: dict[str, list[float]] = {}
+    for precision in ("fp32", "bf16"):
+        engines = [Engine(DCGAN(), data, precision=precision, seed=seed).play(500) for seed in range(3)]
+        fakes = [e.sample(len(real), 1).flatten(1) for e in engines]
+        quality[precision] = [float(sliced_wasserstein(x, real.flatten(1), seed=0)) for x in fakes]
+    return about(name, says) | {"quality": quality}
+
+
+QUALITIES = {"quality_fused": modes_compiled, "quality_bf16": scores_in_bf16}
 
 
 def watched(engine: Engine) -> Iterator[None]:
@@ -118,12 +246,13 @@ def watched(engine: Engine) -> Iterator[None]:
             yield
 
 
-def timed(turn: Callable[[], Any], rounds: int) -> float:
-    """Seconds of one of `rounds` turns."""
-    began = time.perf_counter()
+def timed(turn: Turn, rounds: int) -> tuple[float, float]:
+    """Seconds of one of `rounds` turns: by the clock, and of each thread's CPU."""
+    began, worked = time.perf_counter(), time.process_time()
     for _ in range(rounds):
         turn()
-    return (time.perf_counter() - began) / rounds
+    threads = torch.get_num_threads()
+    return (time.perf_counter() - began) / rounds, (time.process_time() - worked) / rounds / threads
 
 
 def noise(shape: tuple[int, ...], n: int = 2048) -> Tensor:

@@ -1,0 +1,69 @@
+"""docs/bench.md: how fast the engine is, written from src/zerosum/bench/results/*.json.
+
+`zerosum bench --json src/zerosum/bench/results/MACHINE.json` measures; `python -m tools.bench` writes the page anew,
+and with `--check` only says whether it is behind.
+"""
+
+import json
+import sys
+from typing import Any
+
+from .house import ROOT
+
+RESULTS = ROOT / "src/zerosum/bench/results"
+PAGE = ROOT / "docs/bench.md"
+HEAD = """# Speed, measured
+
+Written by `python -m tools.bench` from what `zerosum bench --json` wrote; nothing here is typed by hand.
+
+Each row times a loop as a good user would write it by hand (`DataLoader`, Adam, `.item()`) and the engine, on the same
+networks, data and batch, in turns. *Ratio* is how many times as fast the engine is: the median over the repeats and
+their standard deviation; *by CPU* is the same of CPU time a thread. Eight seeds are timed together, and one of them
+counts. {doc}`speed` says what is compiled and when.
+"""
+
+
+def page(found: dict[str, list[dict[str, Any]]]) -> str:
+    """The whole page; one section a file of results."""
+    parts = [HEAD, *(section(name, rows) for name, rows in found.items())]
+    return "\n".join(parts if found else [*parts, "Not measured yet.\n"])
+
+
+def section(name: str, rows: list[dict[str, Any]]) -> str:
+    first = rows[0]
+    v = first["versions"]
+    lines = [
+        f"## {name}",
+        "",
+        f"{first['cpu']}, {first['threads']} threads, torch {v['torch']}, commit {v['git']}.",
+        "",
+    ]
+    lines += ["| name | what | ratio | by CPU | loop, ms | engine, ms | ready in, s |", "|---|---|---|---|---|---|---|"]
+    lines += [line(row) for row in rows if "ratio" in row]
+    lines += ["", *(f"- {row['name']}: {row['says']}; {quality(row)}" for row in rows if "quality" in row)]
+    lines += [f"- {row['name']}: {row['says']}; skipped: {row['skipped']}" for row in rows if "skipped" in row]
+    return "\n".join([*lines, ""])
+
+
+def line(row: dict[str, Any]) -> str:
+    cells = [row["name"], row["says"], f"{row['ratio']:.2f} ± {row['spread']:.2f}", f"{row['cpu_ratio']:.2f}"]
+    cells += [f"{row['loop_ms']:.2f}", f"{row['engine_ms']:.2f}", f"{row['ready_s']:.0f}"]
+    return f"| {' | '.join(cells)} |"
+
+
+def quality(row: dict[str, Any]) -> str:
+    return "; ".join(f"{arm}: {', '.join(f'{v:.3g}' for v in values)}" for arm, values in row["quality"].items())
+
+
+def main() -> None:
+    """Write the page, or with `--check` exit with 1 where it is behind."""
+    found = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
+    new, old = page(found), PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
+    if "--check" not in sys.argv:
+        PAGE.write_text(new, encoding="utf-8")
+    elif new != old:
+        sys.exit(f"{PAGE.relative_to(ROOT)} is behind; run python -m tools.bench")
+
+
+if __name__ == "__main__":
+    main()
