@@ -26,7 +26,7 @@ def not_a_number(case: Case) -> Iterator[Finding]:
             {"error": case.error},
             "A value became NaN or infinite, and nothing can be learnt from there. The usual cause is a step that was "
             "too long.",
-            [*case.slower(by=0.3), *bf16(case), "--doctor act"],
+            [*case.slower(by=0.3), *bf16(case), *case.act],
         )
 
 
@@ -48,7 +48,7 @@ def divergence(case: Case) -> Iterator[Finding]:
                 since,
                 {f"{name}/real": case.last[f"{name}/real"], f"{name}/fake": case.last[f"{name}/fake"]},
                 f"{name}'s logits have grown beyond a thousand: the players push each other away instead of meeting.",
-                [*case.slower(), *case.r1, "--doctor act"],
+                [*case.slower(), *case.r1, *case.act],
             )
             return
     if "samples/size" in case.last:
@@ -60,7 +60,7 @@ def divergence(case: Case) -> Iterator[Finding]:
                 since,
                 {"samples/size": case.last["samples/size"]},
                 "Samples lie at more than five times the data's size from its centre, and stay there.",
-                [*case.slower(), "--doctor act"],
+                [*case.slower(), *case.act],
             )
 
 
@@ -82,7 +82,7 @@ def perfect_discriminator(case: Case) -> Iterator[Finding]:
                 {k: case.last.get(f"{name}/{k}") for k in ("tells", "tells_held", "real", "fake")},
                 f"{name} tells every fake from data it has never seen, and is sure of it: G learns next to nothing "
                 "from an opponent that it can never fool.",
-                ["--instance-noise 0.3", *case.r1, *slower_than(case, name), "--doctor act"],
+                ["--instance-noise 0.3", *case.r1, *slower_than(case, name), *case.act],
             )
 
 

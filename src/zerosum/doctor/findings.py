@@ -94,6 +94,10 @@ class Case:
     def r1(self) -> list[str]:
         return ["--add-r1 1"] if self.facts.get("takes add_r1") else []
 
+    @property
+    def act(self) -> list[str]:
+        return ["--doctor act"] if self.settings.get("doctor") != "act" else []
+
     def has(self, name: str) -> bool:
         return name in self.hyperparameters
 
