@@ -17,7 +17,7 @@ def written(page: str) -> str:
     for name, part in PARTS.items():
         path = RESULTS / f"{name}.json"
         table = part.table(json.loads(path.read_text())) if path.exists() else "Not measured yet."
-        marks = re.compile(rf"(% {name}: written.*\n\n).*?(\n\n% end of {name}\n)", re.DOTALL)
+        marks = re.compile(rf"(% {name}: written[^\n]*\n\n).*?(\n\n% end of {name}\n)", re.DOTALL)
         page = marks.sub(lambda m, t=table: m[1] + t + m[2], page)
     return page
 
