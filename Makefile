@@ -38,6 +38,7 @@ house: .venv/.dev
 	$(BIN)/python -m tools.claims --check
 	$(BIN)/python -m tools.bench --check
 	$(BIN)/python -m tools.doctor --check
+	$(BIN)/python -m tools.reliability --check
 
 docs: .venv/.dev
 	$(ONE_THREAD) $(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html

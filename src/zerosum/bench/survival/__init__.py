@@ -24,7 +24,7 @@ from .storage import corruption, crash, disk, retention
 
 RESULTS = Path(__file__).parents[1] / "results" / "survival"
 Figures = dict[str, Any]
-EXPERIMENTS: dict[str, tuple[str, Callable[[Path], Figures]]] = {
+EXPERIMENTS: dict[str, tuple[str, Callable[..., Figures]]] = {
     f.__name__: (row, f)
     for row, f in [
         ("2", kill), ("3", signals), ("4", crash), ("5", corruption), ("6", disk), ("7", nan), ("12", order),
@@ -33,8 +33,8 @@ EXPERIMENTS: dict[str, tuple[str, Callable[[Path], Figures]]] = {
 }  # fmt: skip
 
 
-def run(name: str) -> Figures:
-    """One experiment, in a folder that is deleted after it."""
+def run(name: str, n: int | None = None) -> Figures:
+    """One experiment, with `n` trials where its own number is not meant, in a folder that is deleted after it."""
     row, experiment = EXPERIMENTS[name]
     torch.set_num_threads(1)
     pictures = recorder.Recorder.picture, recorder.Recorder.reals
@@ -42,7 +42,7 @@ def run(name: str) -> Figures:
     began = time.monotonic()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            figures = experiment(Path(folder))
+            figures = experiment(Path(folder)) if n is None else experiment(Path(folder), n)
     finally:
         recorder.Recorder.picture, recorder.Recorder.reals = pictures
     says = " ".join((experiment.__doc__ or "").split())
@@ -51,11 +51,12 @@ def run(name: str) -> Figures:
 
 
 def main(names: list[str]) -> None:
-    """Run experiments, print and keep their figures."""
-    for name in names or list(EXPERIMENTS):
+    """Run experiments, as NAME or NAME=TRIALS, print and keep their figures."""
+    for word in names or list(EXPERIMENTS):
+        name, _, n = word.partition("=")
         if name not in EXPERIMENTS:
             raise InputError(f"no experiment {name!r}{nearest(name, EXPERIMENTS)} There are: {', '.join(EXPERIMENTS)}")
-        found = run(name)
+        found = run(name, int(n) if n.isdecimal() else None)
         RESULTS.mkdir(parents=True, exist_ok=True)
         (RESULTS / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
         print(name, "; ".join(f"{k} {v}" for k, v in found["figures"].items()), f"({found['seconds']} s)", flush=True)
