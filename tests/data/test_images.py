@@ -269,7 +269,7 @@ def test_damaged_archives_and_empty_places(tmp_path, folder):
     raises("is empty: pictures are looked for", tmp_path / "none")
     save_picture(tmp_path / "one" / "a.png", 0)
     raises("at least 2 examples are needed; there is 1", tmp_path / "one")
-    raises("labels is for tables", folder, labels="x")
+    raises("no table in .* says what the pictures show", folder, labels="x")
     raises("put pictures in a folder", tmp_path / "one" / "a.png")
 
 

@@ -226,7 +226,8 @@ def find(where: Any, options: Options) -> Found:
         isinstance(where, Path) and (where.is_dir() or where.suffix.lower() == ".zip")
     )
     for name in ("columns", "labels"):
-        if picture_set and getattr(options, name) is not None:
+        named = isinstance(where, str)
+        if picture_set and (named or name == "columns") and getattr(options, name) is not None:
             raise InputError(f"{name} is for tables and .npz; data {str(where)!r} is neither")
     if isinstance(where, str):
         return find_named(where, options)

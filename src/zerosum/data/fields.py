@@ -16,6 +16,7 @@ from .sources import Held, Mapped, pixels, stamp
 
 CHANNELS = (1, 3, 4)  # sizes of an axis that is taken for the channels
 KINDS = ("class", "number", "text")  # of a condition, as "age:number" names one
+LABELLED = ("y", "identity")  # arrays whose whole numbers and words are classes
 LONGEST = 256  # words of a caption
 MANY = 50  # classes beyond which labels must repeat
 
@@ -90,9 +91,9 @@ def see(values: np.ndarray, name: str, options: Options, fit: np.ndarray, channe
     where the axes allow both.
     """
     if values.dtype.kind in "US" or values.dtype == object:
-        if name != "y":
+        if name not in LABELLED:
             raise InputError(f"array {name!r} holds {values.dtype}; zerosum reads numbers, and text only as labels 'y'")
-        return see_text(values) if is_text(values, options) else see_labels(values)
+        return see_text(values) if name == "y" and is_text(values, options) else see_labels(values)
     if values.dtype.kind not in "buif":
         raise InputError(f"array {name!r} has dtype {values.dtype}; numbers are needed")
     numbers = name == "y" and "number" in asked_columns(options.labels).values()
@@ -150,8 +151,9 @@ def is_text(values: np.ndarray, options: Options) -> bool:
     """Are labels captions? Where it is said, "y:text", or they are too many different ones to be classes."""
     if "text" in asked_columns(options.labels).values():
         return True
-    distinct = len(np.unique(values.astype(str)))
-    return distinct > MANY and distinct > len(values) / 2
+    distinct = np.unique(values.astype(str))
+    spaced = np.char.count(distinct, " ").mean() >= 2  # sentences, if some are used again
+    return len(distinct) > MANY and (len(distinct) > len(values) / 2 or bool(spaced))
 
 
 def see_text(values: np.ndarray) -> Seen:

@@ -22,6 +22,7 @@ from . import order
 from .arrays import Array, Group
 from .fields import Options, coded, listed
 from .places import Archive, Domain, Folder, Place, domains, labels_of, stamp
+from .sheets import described, read_sheet, sheet_arrays, sheet_name
 from .sources import Held
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
@@ -244,7 +245,7 @@ def pictures(
     plan = plan_for(where, [headers[name] for name in names], options, notes)
     classes = Classes(tuple(sorted(set(domain.classes.values()), key=_by_number)))
     if not options.fits(plan.nbytes * len(names)):
-        labels = _codes(names, domain, classes)
+        labels = _codes(names, domain, classes) if domain.sheet is None else np.arange(len(names))
         source = Pictures(place, names, plan, stamp(place, names), options.bad_files == "skip", labels)
         notes.append(f"{plan.nbytes * len(names) / 2**30:,.1f} GiB decoded: files are read batch by batch")
     else:
@@ -256,7 +257,9 @@ def pictures(
     low, high = _range(source) if plan.depth == "float32" else (0.0, HIGH[plan.depth])
     codec = Pixels(low, high, plan.depth, "hw" if plan.channels == 1 else "hwc")
     arrays = {domain.array: Array(Field((plan.channels, plan.h, plan.w), "image", codec), source)}
-    if domain.classes:
+    if domain.sheet is not None:
+        arrays |= sheet_arrays(domain.sheet, names, where, options)
+    elif domain.classes:
         labels = torch.from_numpy(_codes(names, domain, classes))
         arrays["y"] = Array(Field((), "label", classes), Held(labels, source.stamp))
     return arrays, sum(n not in tests for n in names)
@@ -284,6 +287,8 @@ def find_pictures(place: Folder | Archive, where: str, options: Options) -> tupl
         raise InputError(f"data {where!r} is empty: pictures are looked for ({', '.join(FORMATS)})")
     notes: list[str] = []
     train, held = [], []
+    table = sheet_name(place.names, where)
+    place.names = [name for name in place.names if name != table]
     refused = [ValueError(place.refused[name]) if name in place.refused else None for name in place.names]
     names, _ = sieve(where, place.names, refused, options, notes)
     names, found = sieve(where, names, list(each(place, names, header, "looking at pictures")), options, notes)
@@ -294,6 +299,14 @@ def find_pictures(place: Folder | Archive, where: str, options: Options) -> tupl
     for number, domain in enumerate(domains(names)):
         if labels is not None:
             domain.classes = labels
+        if table is not None:
+            domain.sheet = read_sheet(place, table, where)
+            described(domain.sheet, names, where)
+            domain.train, domain.test = (described(domain.sheet, part, where) for part in (domain.train, domain.test))
+        elif options.labels is not None:
+            raise InputError(
+                f"labels {options.labels!r}: no table in {where!r} says what the pictures show (labels.csv)"
+            )
         if options.limit is not None:
             keep = order.chosen(options.limit, len(domain.train), order.LIMIT)
             domain.train = [domain.train[i] for i in np.sort(keep)]

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError, nearest
+from .captioned import fxemoji, scenes
 from .download import Remote, cache, fetch
 from .fields import Options, listed, unrolled
 from .readers import read_idx, read_npy, read_npz
@@ -146,7 +147,7 @@ NAMED: dict[str, Named] = {
         read_cifar10,
     ),
 }
-NAMES = ("digits", *NAMED, "quickdraw", "fruits360")
+NAMES = ("digits", *NAMED, "quickdraw", "fxemoji", "scenes", "fruits360")
 
 
 def named(source: str, options: Options) -> Sets:
@@ -154,6 +155,11 @@ def named(source: str, options: Options) -> Sets:
     name, _, part = source.partition(":")
     if name == "digits":
         return read_digits()
+    if name == "fxemoji":
+        return fxemoji(roots(options)), None
+    if name == "scenes":
+        digits = read_digits()[0]
+        return scenes(digits["x"], digits["y"]), None
     if name == "quickdraw":
         return quickdraw(part, options)
     if name == "fruits360":

@@ -10,9 +10,12 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from ..errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 LARGEST_ENTRY = 1 << 29  # bytes of one picture file in an archive
 LARGEST_RATIO = 200  # of an entry to its packed size, where the entry is larger than 1 MiB
@@ -125,6 +128,7 @@ class Domain:
     train: list[str]
     test: list[str] = field(default_factory=list)
     classes: dict[str, str] = field(default_factory=dict)
+    sheet: pl.DataFrame | None = None  # what a table says of the files
 
 
 def domains(names: list[str]) -> list[Domain]:

@@ -104,7 +104,9 @@ def sort_out(
     group = {"x": arrays[x]}
     if y is not None and y != x:
         group["y"] = named_classes(arrays[y], "y", arrays, lower)
-    rest = [name for name in arrays if name not in (x, y) and name.lower() not in CLASSES]
+    if "identity" in lower and lower["identity"] not in (x, y):
+        group["identity"] = arrays[lower["identity"]]
+    rest = [name for name in arrays if name not in (x, y, lower.get("identity")) and name.lower() not in CLASSES]
     return [group], None, [f"arrays left out: {listed(rest)}"] if rest else []
 
 
