@@ -59,3 +59,14 @@ def test_the_loops_train_what_they_are_given():
 def test_an_unknown_comparison_names_the_nearest():
     with pytest.raises(InputError, match="did you mean 'points'"):
         bench.run("pionts")
+
+
+def test_events_a_second():
+    from zerosum.bench import events
+
+    way = events.Way(8, 1, 2, batch=10)
+    turn = events.generated(way)
+    assert turn() == 10
+    row = events.timed(way.name, turn, repeats=1)
+    assert row["name"] == "1x8, z 2, batch 10"
+    assert row["rate"] > 10

@@ -2,7 +2,8 @@
 
 Both play the same networks on the same data with the same batch. `ratio` is how many times as fast the engine is: the
 median over repeats of (loop's time / engine's time), each pair timed back to back. `cpu_ratio` is the same of CPU time,
-which other programs on the machine disturb less. A comparison is a value in COMPARISONS.
+which other programs on the machine disturb less. A comparison is a value in COMPARISONS;
+`events`, events a second beside Pythia, has a file of its own.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from ..games.wgan_gp import WGANGP
 from ..metrics import mode_coverage
 from ..metrics.transport import sliced_wasserstein
 from ..runs import create, versions
-from . import loops
+from . import events, loops
 
 Turn = Callable[[], Any]
 SECONDS = 0.3  # that one timing lasts, about
@@ -117,10 +118,13 @@ COMPARISONS = {
 def run(only: str | None = None, repeats: int = 5) -> list[dict[str, Any]]:
     """Time one comparison or all, print a line each, and give the rows."""
     known = [*COMPARISONS, *QUALITIES]
-    if only is not None and only not in known:
-        raise InputError(f"no comparison {only!r}{nearest(only, known)} There are: {', '.join(known)}")
+    there = [*known, "events"]
+    if only is not None and only not in there:
+        raise InputError(f"no comparison {only!r}{nearest(only, there)} There are: {', '.join(there)}")
     if repeats < 1:
         raise InputError(f"repeats must be 1 or more, not {repeats}")
+    if only == "events":
+        return events.run(repeats)
     print(
         f"{'name':15} {'ratio':>6} {'spread':>7} {'by CPU':>7} {'loop':>10} {'engine':>10}"
         f"  ms a round, {torch.get_num_threads()} threads"
