@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +15,8 @@ from ..game import Game
 from ..metrics.events import chi2, edges, known
 
 ROUNDS, BATCH, CRITIC = 800, 250, 2
-SIZE = dict(width=64, depth=3, z_dim=8, n_critic=CRITIC, lr=1e-3, decay=float(ROUNDS * BATCH * CRITIC))
-MATCH = dict(pairs=BATCH)
+SIZE: dict[str, Any] = dict(width=64, depth=3, z_dim=8, n_critic=CRITIC, lr=1e-3, decay=float(ROUNDS * BATCH * CRITIC))
+MATCH: dict[str, Any] = dict(pairs=BATCH)
 EMA = 2e4  # half-life, in examples
 
 
