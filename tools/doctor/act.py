@@ -30,13 +30,13 @@ class Cursed(GAN):
 
 
 def trial(name: str, game: str | Callable[[], Any], data: Callable[[], Any], **options: Any) -> Trial:
-    return Trial(name, game, data, dict(rounds=150, save_every=10, log_every=5) | options)
+    return Trial(name, game, data, dict(rounds=300, save_every=20, log_every=5) | options)
 
 
 USUAL = {
     ("gan", ring8): trial("gan on ring8", "gan", ring8),
     ("gan", D8): trial("gan on digits", "gan", D8),
-    ("wgan_gp", ring8): trial("wgan_gp on ring8", "wgan_gp", ring8, rounds=80, width=16, lr=1e-3),
+    ("wgan_gp", ring8): trial("wgan_gp on ring8", "wgan_gp", ring8, rounds=150, width=16, lr=1e-3),
     ("dcgan", D8): trial("dcgan on digits", "dcgan", D8, width=16),
     ("lsgan", D8): trial("lsgan on digits", "lsgan", D8, width=16),
     ("sngan", ring8): trial("sngan on ring8", "sngan", ring8, width=16, n_dis=2),
