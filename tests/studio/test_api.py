@@ -300,6 +300,24 @@ def test_pictures_are_translated_the_ways_that_the_game_goes(tmp_path):
         here.close()
 
 
+def test_events_are_shown_with_their_ratios(tmp_path):
+    import zerosum as zs
+
+    run = zs.train("gan", "ep", rounds=1, batch=16, limit=400, width=8, out=tmp_path, track="none", quiet=True)
+    here = Served(tmp_path)
+    try:
+        with httpx.Client(base_url=here.url, timeout=120) as client:
+            assert client.get("/api/runs").json()[0]["kind"] == "events"
+            answer = client.get(f"/api/runs/{run.name}/panels")
+            assert Image.open(io.BytesIO(answer.content)).width > 1000
+    finally:
+        here.close()
+
+
+def test_points_have_no_panels(client, ring):
+    assert client.get(f"/api/runs/{ring.name}/panels").status_code == 404
+
+
 def test_rendering_takes_less_than_a_tenth_of_a_second(client, digits):
     """Of a small model, page to page: the best of ten, for the machine may be busy."""
     z = client.post(f"/api/runs/{digits.name}/latents", json={"n": 1}).json()["z"]

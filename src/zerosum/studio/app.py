@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
-from .. import __version__, translation
+from .. import __version__, event_plots, translation
 from ..conditions import understand
 from ..engine import draw
 from ..errors import InputError
@@ -185,6 +186,22 @@ def library(app: FastAPI, studio: Studio) -> None:
         if found is None:
             raise Missing(f"{name} has no moment of round {round}")
         return found
+
+    @app.get(
+        "/api/runs/{name}/panels",
+        tags=["runs"],
+        response_class=Response,
+        responses={200: {"content": {"image/png": {}}}},
+    )
+    def panels(name: Name) -> Response:
+        """Of a run on particle events: each feature beside real events, with the ratio below."""
+        run = studio.shelf.run(name)
+        if shelf.kind(run) != "events":
+            raise Missing(f"{name} does not make events")
+        drawn = event_plots.of_runs([run], run.data())["features"]
+        file = io.BytesIO()
+        drawn.savefig(file, format="png", dpi=100)
+        return Response(file.getvalue(), media_type="image/png")
 
     @app.get("/api/games", tags=["games"])
     def games() -> list[dict[str, Any]]:

@@ -103,7 +103,7 @@ def pictures(run: Run) -> list[int]:
 
 
 def kind(run: Run) -> str | None:
-    """What it makes, by the spec in its newest checkpoint: "image", "vector"...; "pair" where it translates."""
+    """What it makes, by the spec in its newest checkpoint: "image", "vector", "plane", "events" or "pair"."""
     numbers = checkpoints.numbers(run.checkpoints)
     if not numbers:
         return None
@@ -113,6 +113,8 @@ def kind(run: Run) -> str | None:
         return None
     if "x" not in fields:
         return "pair"
+    if "events" in fields["x"].get("extra", {}):
+        return "events"
     return "plane" if fields["x"]["shape"] == [2] else fields["x"]["kind"]
 
 

@@ -14,7 +14,13 @@ export async function watch(target, name) {
   const side = h("div.span4", { style: { display: "grid", gap: "1.1rem", "align-content": "start" } }, doctor, judged);
   const scoreChart = chart({ height: 200 });
   fill(judged, h("h2", "What D thinks"), h("p.soft", "D's logits on real and generated samples: middle and spread. Where the two meet, D cannot tell them apart."), scoreChart);
-  fill(target, head, h("div.grid", stage, side), curves);
+  const ratios = h("img", { alt: "features of generated and of real events, with their ratios" });
+  const events = h("section.panel", { hidden: true, style: { "margin-top": "1.1rem" } }, h("h2", "Events beside real ones"), h("p.soft", "Each feature, and below it generated over real; drawn anew at every checkpoint."), h("div.stage", ratios));
+  const panels = () => {
+    events.hidden = summary.kind !== "events";
+    if (!events.hidden) ratios.src = `/api/runs/${name}/panels?round=${summary.saved}`;
+  };
+  fill(target, head, h("div.grid", stage, side), events, curves);
 
   const scrubber = scrub(name, stage, run.kind);
 
@@ -106,6 +112,7 @@ export async function watch(target, name) {
   draw();
   scrubber.pictures(run.pictures);
   diagnose().catch(() => {});
+  panels();
   api(`runs/${name}/moments`).then(moments, () => {});
 
   const source = new EventSource(`/api/runs/${name}/events?since=${readings.at(-1)?.round ?? -1}`);
@@ -121,6 +128,7 @@ export async function watch(target, name) {
     scrubber.pictures(summary.pictures);
     if (summary.saved !== checked) {
       checked = summary.saved;
+      panels();
       diagnose().catch(() => {});
     }
     await moments(news.moments);
