@@ -72,17 +72,15 @@ class Transform:
 
 
 def inside(x: Tensor, low: float | Tensor = -math.inf, high: float | Tensor = math.inf) -> Tensor:
-    """x, kept strictly between the two by about as little as its precision allows."""
+    """x, kept finite, and strictly between the two by about as little as its precision allows."""
     sizes = torch.finfo(x.dtype)
-    if isinstance(low, Tensor) or low > -math.inf:
-        least = low + sizes.eps * abs(low) + sizes.tiny
-        x = torch.maximum(
-            x, least if isinstance(least, Tensor) else torch.tensor(least, dtype=x.dtype, device=x.device)
-        )
-    if isinstance(high, Tensor) or high < math.inf:
-        most = high - sizes.eps * abs(high) - sizes.tiny
-        x = torch.minimum(x, most if isinstance(most, Tensor) else torch.tensor(most, dtype=x.dtype, device=x.device))
-    return x
+    least = -sizes.max if isinstance(low, float) and low == -math.inf else low + sizes.eps * abs(low) + sizes.tiny
+    most = sizes.max if isinstance(high, float) and high == math.inf else high - sizes.eps * abs(high) - sizes.tiny
+
+    def like(bound: float | Tensor) -> Tensor:
+        return bound if isinstance(bound, Tensor) else torch.tensor(bound, dtype=x.dtype, device=x.device)
+
+    return torch.minimum(torch.maximum(x, like(least)), like(most))
 
 
 @dataclass(frozen=True)

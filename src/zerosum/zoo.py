@@ -55,7 +55,14 @@ def paper(path: Path) -> Paper:
     match = HEADER.fullmatch(first)
     if match is None:
         raise InputError(f"{path.name}: its docstring does not begin with 'Title. Authors, year. arXiv:id'")
-    needs = NEEDS
+    needs, bases = (
+        NEEDS,
+        {b.id for c in tree.body if isinstance(c, ast.ClassDef) for b in c.bases if isinstance(b, ast.Name)},
+    )
+    for node in tree.body:  # a game that inherits another reads what that one does
+        sibling = path.parent / f"{node.module}.py" if isinstance(node, ast.ImportFrom) and node.level == 1 else path
+        if sibling != path and bases & {a.name for a in node.names}:  # type: ignore[attr-defined]
+            needs = paper(sibling).needs
     for node in ast.walk(tree):
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         if (
@@ -142,12 +149,21 @@ def comments(kind: type[Game]) -> dict[str, str]:
 
 
 def small(game: Game) -> Spec:
-    """The smallest data that shows what this game is: 28x28 grey pictures if it takes any, else points; ten classes."""
-    from .spec import Classes, Column, Columns, Field, Pixels, Spec
+    """The smallest data that shows what this game is: 28x28 grey pictures if it takes any, else points; ten classes and
+    two words. Pairs are of one size if the game takes such, else the second is twice as high and wide."""
+    from .spec import Classes, Column, Columns, Field, Pixels, Spec, Words
 
     made: dict[str, Any] = {
         "image": Field((1, 28, 28), "image", Pixels()),
         "vector": Field((2,), "vector", Columns((Column("x"), Column("y")))),
         "label": Field((), "label", Classes(tuple("0123456789"))),
+        "text": Field((2,), "text", Words(("red", "apple"), 2)),
     }
-    return Spec(**{name: made[kinds[0]] for name, kinds in game.needs.items()})
+    spec = Spec(**{name: made[kinds[0]] for name, kinds in game.needs.items()})
+    try:
+        game.check(spec)
+    except InputError:
+        if "b" not in spec:
+            raise
+        return Spec(**{**spec.fields, "b": Field((1, 56, 56), "image", Pixels())})
+    return spec

@@ -104,7 +104,7 @@ MISTAKES = [
     ("train gan ring8 --threads -1", "threads must be"),
     ("train gan ring8 --lr -1", "gan cannot be made with .*lr -1.0"),
     ("train dcgan ring8", "DCGAN needs an image array 'x'"),
-    ("train cgan people.csv", r"CGAN needs a label array 'y'"),
+    ("train cgan people.csv", r"CGAN needs a label or vector or text array 'y'"),
     ("train gan people.csv --columns height,wieght", r"no column 'wieght'; did you mean 'height'\?"),
     ("train mine.py ring8", "no file mine.py"),
     ("train people.py ring8", "people.py defines no subclass of zerosum.Game"),

@@ -28,8 +28,16 @@ class Visitor:
         self.browser.get(f"{self.url}/{where}")
 
     def find(self, selector: str, seconds: float = 30.0):
-        """The first element that matches and can be seen."""
-        return until(lambda: next((e for e in self.all(selector) if e.is_displayed()), None), seconds)
+        """The first element that matches and can be seen; the page is drawn anew now and then."""
+        from selenium.common.exceptions import StaleElementReferenceException
+
+        def seen():
+            try:
+                return next((e for e in self.all(selector) if e.is_displayed()), None)
+            except StaleElementReferenceException:
+                return None
+
+        return until(seen, seconds)
 
     def all(self, selector: str) -> list:
         return self.browser.find_elements("css selector", selector)
