@@ -159,7 +159,8 @@ def mmd2(p: Distribution, q: Distribution, bandwidth: float = 1.0) -> float:
 
 
 def kl_normal(m1: float, s1: float, m2: float, s2: float) -> float:
-    positive(s1, "std"), positive(s2, "std")
+    positive(s1, "std")
+    positive(s2, "std")
     return math.log(s2 / s1) + (s1**2 + (m1 - m2) ** 2) / (2 * s2**2) - 0.5
 
 
