@@ -118,9 +118,7 @@ def read(path: Path, field: Field, size: tuple[int, int] | None = None) -> tuple
             plan = Plan(*(size or (head.h, head.w)), 4 if transparent else channels, depth, size is not None)
             f.seek(0)
             values = torch.from_numpy(decode(f, plan).copy())[None]
-    except OSError as error:
-        raise InputError(f"{path}: {why(error)}") from error
-    except Exception as error:  # decoders raise anything on damaged files
+    except Exception as error:  # no such file, or one that is damaged: decoders raise anything
         raise InputError(f"{path}: {why(error)}") from error
     h, w = values.shape[2:]
     least = min(LEAST, *field.shape[1:])
