@@ -115,13 +115,41 @@ def test_a_dry_run_runs_nothing(fake, capsys):
     assert "ablation: nothing added; seeds 0, 1, 2" in out
 
 
-def test_a_claim_without_its_data_is_skipped_and_nothing_written(fake, capsys):
+def test_a_claim_without_its_data_is_skipped_and_not_written(fake, capsys):
     path = fake(claim(11.0), claim(11.0, data=("no-such-set",), name="other"))
     assert claims.verify("fake") == 1
     printed = capsys.readouterr()
     assert "fake: other is skipped: no data is named 'no-such-set'" in printed.err
     assert "fake: fake holds" in printed.out
-    assert not path.exists()
+    assert [row["name"] for row in json.loads(path.read_text())] == ["fake"]
+
+
+def test_claims_share_an_arm_and_each_is_written_as_soon_as_it_is_through(fake, monkeypatch: pytest.MonkeyPatch):
+    ran: list[str] = []
+
+    def arm(name: str, value: float):
+        def experiment(seed: int) -> dict[str, float]:
+            ran.append(f"{name} {seed}")
+            return {"a": value + seed, "b": value - seed}
+
+        return experiment
+
+    full, none, half = arm("full", 10), arm("none", 0), arm("half", 5)
+    first = Claim("first", "It is.", "a", 11, "higher", "none", claims.Arms(full, none, "a"))
+    second = Claim("second", "It is.", "b", 9, "higher", "half", claims.Arms(full, half, "b"))
+    path = fake(first, second)
+    monkeypatch.setattr(claims, "perform", lambda waiting, jobs: map(claims._run, waiting))
+    rows = claims.measure("fake", [first, second], None, 1)
+    claims.write("fake", next(rows)[1])
+    assert len(ran) == 6, "the second claim has not begun"
+    claims.write("fake", next(rows)[1])
+    assert sorted(ran) == sorted(f"{name} {seed}" for name in ("full", "none", "half") for seed in range(3))
+    found = json.loads(path.read_text())
+    assert [(row["values"], row["ablation_values"]) for row in found] == [
+        ([10, 11, 12], [0, 1, 2]),
+        ([10, 9, 8], [5, 4, 3]),
+    ]
+    assert list(found[1]["readings"][0]) == ["b", "a"]
 
 
 def test_an_unknown_game_is_an_input_error():

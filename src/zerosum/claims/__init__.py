@@ -2,9 +2,10 @@
 
 A file of this folder is named after its game and holds `CLAIMS`. Each claim says what the paper says, how it is
 measured, what threshold it must reach, and what is switched off in its ablation, which must miss it. An experiment is
-one function of (seed, idea): with `idea` false it is the same code with the game's idea off. Seeds are fixed here,
-before anything is looked at; the median decides; every value is printed and written to `results/GAME.json`, passed or
-not. `python -m tools.claims` makes docs/zoo.md of these files.
+one function of (seed, idea): with `idea` false it is the same code with the game's idea off. `Arms` are an experiment
+of two functions, which claims may share. Seeds are fixed here, before anything is looked at; the median decides; every
+value is printed and, as soon as its claim is through, written to `results/GAME.json`, passed or not.
+`python -m tools.claims` makes docs/zoo.md of these files.
 """
 
 from __future__ import annotations
@@ -28,6 +29,22 @@ from ..errors import InputError, nearest
 
 RESULTS = Path(__file__).parent / "results"
 Row = dict[str, Any]
+Found = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Arms:
+    """An experiment of two functions of the seed. Claims that have one in common run it once a seed."""
+
+    full: Callable[[int], Found]
+    without: Callable[[int], Found]
+    metric: str  # which of their readings the claim is about
+
+    def arm(self, idea: bool) -> Callable[[int], Found]:
+        return self.full if idea else self.without
+
+    def __call__(self, seed: int, idea: bool) -> Found:
+        return self.arm(idea)(seed)
 
 
 @dataclass(frozen=True)
@@ -56,7 +73,7 @@ class Run:
     claim: str  # its name
     seed: int
     idea: bool
-    readings: dict[str, float]  # the metric first
+    readings: Found  # the metric first
     seconds: float
 
     @property
@@ -101,13 +118,17 @@ def verify(
             print(announced(name, found, seeds), flush=True)
         if dry_run:
             continue
-        rows = measure(name, claims, seeds, jobs or os.cpu_count() or 1)
-        held &= len(rows) == len(claims) and all(row["passed"] and not row["ablation_passed"] for row in rows)
-        if len(rows) == len(claims) and (seeds is None or seeds >= max(len(c.seeds) for c in claims)):
-            write(name, rows)
-            print(f"{name}: written to {RESULTS / name}.json", flush=True)
-        else:
-            print(f"{name}: not all of its claims and seeds were run, so no results are written", flush=True)
+        rows = 0
+        for measured, row in measure(name, claims, seeds, jobs or os.cpu_count() or 1):
+            rows += 1
+            held &= row["passed"] and not row["ablation_passed"]
+            print(said(row), flush=True)
+            if len(row["seeds"]) == len(measured.seeds):
+                write(name, row)
+                print(f"    written to {RESULTS / name}.json", flush=True)
+            else:
+                print("    not written, since not all of its seeds were run", flush=True)
+        held &= rows == len(claims)
     return 0 if held else 1
 
 
@@ -119,30 +140,46 @@ def only(game: str, name: str) -> Claim:
     return claims[name]
 
 
-def write(game: str, rows: list[Row]) -> None:
-    """Put these rows in the game's file of results, in the order of its claims; rows of its other claims are kept."""
+def write(game: str, row: Row) -> None:
+    """Put this row in the game's file of results, in the order of its claims; rows of its other claims are kept."""
     path, order = RESULTS / f"{game}.json", [claim.name for claim in of(game)]
     kept = json.loads(path.read_text()) if path.exists() else []
-    found = {row["name"]: row for row in [*kept, *rows]}
+    found = {row["name"]: row for row in [*kept, row]}
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps([found[name] for name in order if name in found], indent=1) + "\n")
 
 
-def measure(game: str, claims: list[Claim], seeds: int | None, jobs: int) -> list[Row]:
-    """All experiments of a game's claims, and a row of results for each claim whose data there is."""
-    ready = [claim for claim in claims if available(game, claim)]
-    waiting = [(game, c.name, seed, idea) for c in ready for idea in (True, False) for seed in c.seeds[:seeds]]
-    named, began, runs = {c.name: c for c in ready}, time.perf_counter(), []
-    for run in perform(waiting, min(jobs, len(waiting))):
-        runs.append(run)
-        print(
-            f"{len(runs)} of {len(waiting)}, {time.perf_counter() - began:.0f} s: {told(named[run.claim], run)}",
-            flush=True,
-        )
-    rows = [row(game, claim, [run for run in runs if run.claim == claim.name]) for claim in ready]
-    for found in rows:
-        print(said(found), flush=True)
-    return rows
+def measure(game: str, claims: list[Claim], seeds: int | None, jobs: int) -> Iterator[tuple[Claim, Row]]:
+    """A row of results for each claim whose data there is, as soon as its experiments are through."""
+    users: dict[tuple[object, ...], list[tuple[Claim, int, bool]]] = {}  # of each experiment; the first one runs it
+    for claim in (claim for claim in claims if available(game, claim)):
+        for idea in (True, False):
+            for seed in claim.seeds[:seeds]:
+                users.setdefault(_same(claim, seed, idea), []).append((claim, seed, idea))
+    asked = {(c.name, seed, idea): every for every in users.values() for c, seed, idea in every[:1]}
+    began, done, runs = time.perf_counter(), 0, {}
+    for run in perform([(game, *what) for what in asked], min(jobs, len(asked))):
+        done += 1
+        for i, (claim, seed, idea) in enumerate(asked[run.claim, run.seed, run.idea]):
+            own = Run(claim.name, seed, idea, _first(claim, run.readings), run.seconds)
+            runs.setdefault(claim.name, []).append(own)
+            if i == 0:
+                print(f"{done} of {len(asked)}, {time.perf_counter() - began:.0f} s: {told(claim, own)}", flush=True)
+            if len(runs[claim.name]) == 2 * len(claim.seeds[:seeds]):
+                yield claim, row(game, claim, runs[claim.name])
+
+
+def _same(claim: Claim, seed: int, idea: bool) -> tuple[object, ...]:
+    """Equal for experiments that are the same."""
+    if isinstance(claim.experiment, Arms):
+        return claim.experiment.arm(idea), seed
+    return claim.name, seed, idea
+
+
+def _first(claim: Claim, readings: Found) -> Found:
+    """Readings with this claim's metric first."""
+    metric = claim.experiment.metric if isinstance(claim.experiment, Arms) else next(iter(readings))
+    return {metric: readings[metric], **readings}
 
 
 def available(game: str, claim: Claim) -> bool:
