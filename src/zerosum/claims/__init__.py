@@ -157,9 +157,8 @@ def measure(game: str, claims: list[Claim], seeds: int | None, jobs: int) -> Ite
             for seed in claim.seeds[:seeds]:
                 users.setdefault(_same(claim, seed, idea), []).append((claim, seed, idea))
     asked = {(c.name, seed, idea): every for every in users.values() for c, seed, idea in every[:1]}
-    began, done, runs = time.perf_counter(), 0, {}
-    for run in perform([(game, *what) for what in asked], min(jobs, len(asked))):
-        done += 1
+    began, runs = time.perf_counter(), {}
+    for done, run in enumerate(perform([(game, *what) for what in asked], min(jobs, len(asked))), start=1):
         for i, (claim, seed, idea) in enumerate(asked[run.claim, run.seed, run.idea]):
             own = Run(claim.name, seed, idea, _first(claim, run.readings), run.seconds)
             runs.setdefault(claim.name, []).append(own)
