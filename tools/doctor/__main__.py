@@ -1,4 +1,7 @@
-"""`python -m tools.doctor [confusion|act|tips]`; without a word it writes docs/doctor.md anew, or checks it."""
+"""`python -m tools.doctor [confusion|act|tips] [--anew]`; without a word it writes docs/doctor.md anew, or checks it.
+
+Results are kept row by row: what is there already is not run again, unless with `--anew`.
+"""
 
 import json
 import re
@@ -22,11 +25,24 @@ def written(page: str) -> str:
     return page
 
 
+def collect(name: str, anew: bool) -> None:
+    """Run what has no row yet, and write each row as it comes, in the order of the part's list."""
+    part, path = PARTS[name], RESULTS / f"{name}.json"
+    rows = json.loads(path.read_text()) if path.exists() and not anew else []
+    found = {part.key(row): row for row in rows}
+    for key, run in part.waiting():
+        if key not in found:
+            found[key] = run()
+            print(found[key], flush=True)
+        order = [found[key] for key, _ in part.waiting() if key in found]
+        path.write_text(json.dumps(order, indent=1) + "\n")
+
+
 def main() -> int:
     words = sys.argv[1:]
     for name in words:
         if name in PARTS:
-            (RESULTS / f"{name}.json").write_text(json.dumps(PARTS[name].measure(), indent=1) + "\n")
+            collect(name, anew="--anew" in words)
     page = PAGE.read_text(encoding="utf-8")
     new = written(page)
     if "--check" in words:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -76,18 +77,28 @@ CASES = [
 ]
 
 
-def measure() -> list[dict[str, Any]]:
-    attend.OFTEN, attend.GRACE = 30, 60.0
-    goal = {t.name: one(t, "watch")["score"] for t in USUAL.values()}
-    rows = []
-    for case, usual in CASES:
-        arms = {mode: one(case, mode) for mode in ("watch", "act")}
-        rows.append({"case": case.name, "seed": SEED, "usual score": goal[usual.name], **arms})
-        print(rows[-1], flush=True)
-    return rows
+def key(row: dict[str, Any]) -> tuple[str, int]:
+    return row["case"], row["seed"]
+
+
+def waiting() -> list[tuple[tuple[str, int], Callable[[], dict[str, Any]]]]:
+    """What makes each row, by its key."""
+    return [((case.name, SEED), partial(compared, case, usual)) for case, usual in CASES]
+
+
+def compared(case: Trial, usual: Trial) -> dict[str, Any]:
+    """One broken run left alone and acted on, and how far the usual settings come."""
+    arms = {mode: one(case, mode) for mode in ("watch", "act")}
+    return {"case": case.name, "seed": SEED, "usual score": goal(usual), **arms}
+
+
+@cache
+def goal(usual: Trial) -> float:
+    return one(usual, "watch")["score"]
 
 
 def one(case: Trial, mode: str) -> dict[str, Any]:
+    attend.OFTEN, attend.GRACE = 30, 60.0
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,13 @@ from .trials import BROKEN, HEALTHY, Trial
 SEEDS = (200, 201)
 
 
-def measure() -> list[dict[str, Any]]:
-    rows = []
-    for trial in [*BROKEN, *HEALTHY]:
-        for seed in SEEDS:
-            rows.append(one(trial, seed))
-            print(rows[-1], flush=True)
-    return rows
+def key(row: dict[str, Any]) -> tuple[str, int]:
+    return row["trial"], row["seed"]
+
+
+def waiting() -> list[tuple[tuple[str, int], Callable[[], dict[str, Any]]]]:
+    """What makes each row, by its key."""
+    return [((trial.name, seed), partial(one, trial, seed)) for trial in [*BROKEN, *HEALTHY] for seed in SEEDS]
 
 
 def one(trial: Trial, seed: int) -> dict[str, Any]:

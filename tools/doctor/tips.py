@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -180,19 +181,26 @@ def play(make: Callable[[], Game], data: str, engine: dict[str, Any], seed: int)
     return sliced_wasserstein(sample.flatten(1).nan_to_num(1e3), held.flatten(1), seed=0)
 
 
-def measure() -> list[dict[str, Any]]:
-    rows, known = [], {}
-    for tip in TIPS:
-        began, arms = time.perf_counter(), {}
-        for arm, make, engine in (("on", tip.on, tip.engine_on), ("off", tip.off, tip.engine_off)):
-            key = (make, engine, tip.data)
-            if key not in known:
-                known[key] = [round(play(make, tip.data, engine(), seed), 5) for seed in SEEDS]
-            arms[arm] = known[key]
-        rows.append({"tip": tip.number, "says": tip.says, "data": tip.data, **arms, "seeds": list(SEEDS)})
-        rows[-1]["seconds"] = round(time.perf_counter() - began, 1)
-        print(rows[-1], flush=True)
-    return rows
+def key(row: dict[str, Any]) -> str:
+    return row["says"]
+
+
+def waiting() -> list[tuple[str, Callable[[], dict[str, Any]]]]:
+    """What makes each row, by its key."""
+    return [(tip.says, partial(compared, tip)) for tip in TIPS]
+
+
+def compared(tip: Tip) -> dict[str, Any]:
+    """A tip's two arms, with all seeds."""
+    began = time.perf_counter()
+    arms = {"on": arm(tip.on, tip.engine_on, tip.data), "off": arm(tip.off, tip.engine_off, tip.data)}
+    row = {"tip": tip.number, "says": tip.says, "data": tip.data, **arms, "seeds": list(SEEDS)}
+    return {**row, "seconds": round(time.perf_counter() - began, 1)}
+
+
+@cache
+def arm(make: Callable[[], Game], engine: Callable[[], dict[str, Any]], data: str) -> list[float]:
+    return [round(play(make, data, engine(), seed), 5) for seed in SEEDS]
 
 
 def verdict(row: dict[str, Any]) -> str:
