@@ -43,6 +43,14 @@ def ring8() -> Any:
     return zs.data("ring8")
 
 
+def pairs(task: str) -> Callable[[], Any]:
+    return lambda: zs.data(f"{task}:digits")
+
+
+def domains(task: str) -> Callable[[], Any]:
+    return lambda: zs.data(f"{task}:digits", unpaired=True) if task else zs.data("moons,circles")
+
+
 class Dead(GAN):
     """G's hidden units begin far below zero."""
 
@@ -128,6 +136,17 @@ HEALTHY = [
         "r3gan on ring8", "r3gan", ring8,
         dict(rounds=800, batch=128, gamma=(0.2, 0.02), lr=(1e-3, 1e-4), decay=1e5),
     ),
+    *(Trial(f"{game} on digits", game, D8, dict(rounds=400, width=16))
+      for game in ("bigan", "ali", "anogan", "fanogan", "icgan", "gancls", "ganint")),
+    *(Trial(f"{game} on digits and their negatives", game, domains("inverted"), dict(rounds=300, width=16))
+      for game in ("cogan", "cyclegan", "dualgan", "dtn")),
+    Trial("discogan on two moons and a circle", "discogan", domains(""), dict(rounds=400)),
+    Trial("genegan on digits with holes", "genegan", domains("holes"), dict(rounds=300, width=16)),
+    Trial("pix2pix on edges of digits", "pix2pix", pairs("edges"), dict(rounds=300, width=16)),
+    Trial("srgan on digits", "srgan", pairs("lowres2"), dict(rounds=300, width=16)),
+    Trial("idcgan on digits in the rain", "idcgan", pairs("rain"), dict(rounds=300, width=16)),
+    *(Trial(f"{game} on events", game, lambda: zs.data("ep"), dict(rounds=200, width=32, batch=250))
+      for game in ("fatgan", "dsgan")),
 ]  # fmt: skip
 still: dict[str, Any] = dict(width=16, z_dim=16, categories=2, continuous=0, lam=0.0)
 BROKEN = [
