@@ -122,16 +122,25 @@ def kill(folder: Path, n: int = 200) -> Figures:
     return {"runs": n, "tensors equal at the end": equal, "killed inside a save": inside, "most rounds lost": max(lost)}
 
 
+def begun(out: Path) -> int:
+    """A run in `out` that has had its first reading; its process."""
+    pid = forked(lambda: play(out))
+    while not list(out.glob("*/stats.jsonl")):
+        time.sleep(0.002)
+    return pid
+
+
 def signals(folder: Path, n: int = 60) -> Figures:
     """SIGTERM, SIGINT and SIGUSR1 at random moments of a run."""
-    dice, right, hangs, took = random.Random(1), 0, 0, []
-    length = seconds_of(lambda: play(folder / "time"))
+    dice, right, early, hangs, took = random.Random(1), 0, 0, 0, []
+    pid = begun(folder / "time")
+    began = time.monotonic()
+    status_of(pid)
+    length = time.monotonic() - began
     for i in range(n):
         out, number = folder / str(i), (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)[i % 3]
-        pid = forked(lambda out=out: play(out))
-        while not list(out.glob("*/stats.jsonl")):
-            time.sleep(0.002)
-        time.sleep(dice.uniform(0.0, 0.5 * length))
+        pid = begun(out)
+        time.sleep(dice.uniform(0.0, 0.8 * length))
         began = time.monotonic()
         os.kill(pid, number)
         status = status_of(pid)
@@ -139,10 +148,12 @@ def signals(folder: Path, n: int = 60) -> Figures:
         hangs += status is None
         run = Run(next(out.glob("*/config.yaml")).parent)
         at_the_round = run.stats()[-1]["round"] == run.rounds
+        early += run.rounds < ROUNDS
         right += at_the_round and status == (128 + number if run.rounds < ROUNDS else 0)
     took.sort()
     return {
         "signals": n,
+        "before the end": early,
         "right status, checkpoint of the very round": right,
         "hangs": hangs,
         "seconds to exit, median": statistics.median(took),
