@@ -53,7 +53,7 @@ class ACGAN(Game):
     def judge(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """D's logit, and -log P(y | x) as a mean."""
         h = self.D.features(x)
-        return self.D.head(h).squeeze(1), F.cross_entropy(self.C(h), y)
+        return self.D.judge(h), F.cross_entropy(self.C(h), y)
 
     def discriminate(self, batch):
         """-L_S - lam L_C"""

@@ -2,11 +2,11 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..game import Game, Move, Player
 from ..losses import fake, real
-from ..nets import discriminator, generator, mlp
+from ..nets import Discriminator, discriminator, generator, mlp
 from ..optim import Adam
 from ..priors import Categorical, Uniform
 from ..spec import Spec
@@ -31,9 +31,17 @@ class InfoGAN(Game):
     def build(self, spec: Spec) -> None:
         self.prior, self.category = Uniform(self.z_dim), Categorical(self.categories)
         self.code = Uniform(self.continuous)
-        self.G = generator(self.z_dim + self.categories + self.continuous, spec.x, self.width)
-        self.D = discriminator(spec.x, self.width)
-        self.Q = mlp(self.D.head.in_features, 128, self.categories + self.continuous)
+        latent, codes = self.z_dim + self.categories + self.continuous, self.categories + self.continuous
+        if spec.x.kind == "image":  # a layer of units between codes and convolutions, in G and D (App. C.1)
+            units = 16 * self.width
+            self.G = nn.Sequential(*dense(latent, units, nn.ReLU()), generator(units, spec.x, self.width))
+            D = discriminator(spec.x, self.width, norm=True)
+            layer = dense(D.head.in_features, units, nn.LeakyReLU(0.1))
+            self.D = Discriminator(nn.Sequential(D.features, *layer), units)
+            self.Q = nn.Sequential(*dense(units, 128, nn.LeakyReLU(0.1)), nn.Linear(128, codes))
+        else:
+            self.G, self.D = generator(latent, spec.x, self.width), discriminator(spec.x, self.width)
+            self.Q = mlp(self.D.head.in_features, 128, codes)
 
     def players(self) -> dict[str, Player]:
         return {"D": Player([self.D, self.Q], Adam(self.lr_d)), "G": Player(self.G, Adam(self.lr_g))}
@@ -58,12 +66,16 @@ class InfoGAN(Game):
         return self.read(x)[0].softmax(1)
 
     def read(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        logits, mean = self.Q(self.D.features(x)).split([self.categories, self.continuous], 1)
+        return self.codes_in(self.D.features(x))
+
+    def codes_in(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the category, means of the continuous codes."""
+        logits, mean = self.Q(features).split([self.categories, self.continuous], 1)
         return logits, mean
 
-    def information(self, x: Tensor, category: Tensor, code: Tensor) -> dict[str, Tensor]:
-        """-lam E log Q(c | x), up to a constant."""
-        logits, mean = self.read(x)
+    def information(self, features: Tensor, category: Tensor, code: Tensor) -> dict[str, Tensor]:
+        """-lam E log Q(c | x), up to a constant, of D's features of x."""
+        logits, mean = self.codes_in(features)
         terms = {"category": self.lam * F.cross_entropy(logits, category)}
         if self.continuous:
             terms["code"] = self.lam * (code - mean).square().sum(1).mean() / 2
@@ -72,11 +84,16 @@ class InfoGAN(Game):
     def discriminate(self, batch):
         """-E log D(x) - E log(1 - D(G(z, c))) - lam L_I"""
         z, category, code = self.codes(batch.n)
-        y = self.G(torch.cat([z, category, code], 1))
-        return {"real": real(self.D(batch.x)), "fake": fake(self.D(y)), **self.information(y, category, code)}
+        seen = self.D.features(self.G(torch.cat([z, category, code], 1)))
+        terms = {"real": real(self.D(batch.x)), "fake": fake(self.D.judge(seen))}
+        return {**terms, **self.information(seen, category, code)}
 
     def generate(self, batch):
         """-E log D(G(z, c)) - lam L_I"""
         z, category, code = self.codes(batch.n)
-        y = self.G(torch.cat([z, category, code], 1))
-        return {"fool": real(self.D(y)), **self.information(y, category, code)}
+        seen = self.D.features(self.G(torch.cat([z, category, code], 1)))
+        return {"fool": real(self.D.judge(seen)), **self.information(seen, category, code)}
+
+
+def dense(a: int, b: int, act: nn.Module) -> list[nn.Module]:
+    return [nn.Linear(a, b), nn.BatchNorm1d(b), act]

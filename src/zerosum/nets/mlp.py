@@ -38,7 +38,11 @@ class Discriminator(nn.Module):
         self.features, self.head = features, nn.Linear(width, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x)).squeeze(1)
+        return self.judge(self.features(x))
+
+    def judge(self, features: Tensor) -> Tensor:
+        """Features `[n, width]` -> logits `[n]`."""
+        return self.head(features).squeeze(1)
 
 
 class Categories(nn.Module):
