@@ -74,12 +74,15 @@ def obstacle(device: str) -> str | None:
 def pays(engine: Engine, rounds: int, seeds: int = 1) -> bool:
     """Whether a run of so many rounds, of so many seeds at once, repays compilation. A rule, not a measurement, so that
     a run done again switches at the same round. Convolutions gain nothing on a CPU; other devices are not measured."""
-    convolves = any(isinstance(m, _ConvNd) for m in engine.game.modules())
-    if engine.device != "cpu" or convolves or obstacle(engine.device):
+    if engine.device != "cpu" or convolves(engine.game):
         return False
     clock = replace(engine.clock, rounds=rounds // 2)
     steps = [(m.times(clock) if callable(m.times) else m.times) / m.gain(clock) for m in engine.moves]
     return seeds * rounds * sum(steps) >= REPAY * len(steps)
+
+
+def convolves(game: Game) -> bool:
+    return any(isinstance(m, _ConvNd) for m in game.modules())
 
 
 def fuse(engine: Engine, strict: bool = False) -> list[str]:

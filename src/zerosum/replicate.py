@@ -46,9 +46,10 @@ def play(game: Game, data: Data, settings: Settings, seeds: int) -> list[Run]:
     try:
         ensemble.prepare()
         if settings.fused == "on":
-            compiling(ensemble.compile, game)
+            compiling(ensemble.compile, ensemble.first, strict=True)
     except Unfusable as error:
         raise InputError(f"several seeds at once: {error}; one by one they can be played") from error
+    alone = [replace(s, precision=ensemble.first.precision) for s in alone]
     runs = [begin(g, data, s) for g, s in zip(games, alone, strict=True)]
     return _play(runs, ensemble, settings)
 
@@ -75,7 +76,7 @@ def _play(runs: list[Run], ensemble: Ensemble, settings: Settings) -> list[Run]:
             record.picture()
         while clock.rounds < rounds:
             if clock.rounds == START and settings.fused == "auto" and pays(ensemble.first, rounds, len(runs)):
-                compiling(ensemble.compile, ensemble.first.game, show.say)
+                compiling(ensemble.compile, ensemble.first, show.say)
             ensemble.round()
             end = bool(caught) or clock.rounds == rounds
             save = end or clock.rounds % settings.saving == 0

@@ -27,7 +27,7 @@ from .display import Display
 from .doctor import Finding
 from .engine import Engine, NonFinite
 from .errors import InputError, nearest
-from .fused import START, Unfusable, fuse, obstacle, pays
+from .fused import START, Unfusable, convolves, fuse, obstacle, pays
 from .game import Game
 from .penalties import added_r1
 from .recorder import Recorder, signals
@@ -120,6 +120,7 @@ def auto(data: Data, settings: Settings) -> dict[str, Any]:
 def play(game: Game, data: Data, settings: Settings, on_finding: Callable[[Finding], None] | None = None) -> Run:
     """A new run of this game on this data."""
     engine = prepare(game, data, settings)
+    settings = replace(settings, precision=engine.precision)  # not auto: it stays what it is wherever it is resumed
     if engine.rank == 0:
         run = begin(game, data, settings)
         processes.first_says(str(run.path))
@@ -242,13 +243,15 @@ def prepare(game: Game, data: Data, settings: Settings) -> Engine:
             micro=settings.micro,
             seed=settings.seed,
             device=processes.own_device(pick_device(settings.device)),
-            precision=settings.precision,
+            precision="fp32" if settings.precision == "auto" else settings.precision,
             ema=settings.ema,
             augment=nn.Sequential(*fronts) if fronts else None,
             workers=settings.workers,
             lr_scale=settings.lr_scale,
             added=(lambda built: added_r1(built, penalty)) if penalty else lambda built: [],
         )
+    if settings.precision == "auto":
+        engine.precision = precision_for(engine)
     if settings.fused == "on":
         if engine.world > 1:
             raise InputError("fused on: one process compiles its steps, several do not yet; leave it out")
@@ -259,15 +262,27 @@ def prepare(game: Game, data: Data, settings: Settings) -> Engine:
     return engine
 
 
+def precision_for(engine: Engine) -> Literal["fp32", "bf16"]:
+    """bfloat16 for convolutions where the device computes in it (a CPU with AVX512-BF16 or AMX, a GPU since Ampere)."""
+    kind = torch.device(engine.device).type
+    native = {"cpu": torch.cpu._is_avx512_bf16_supported, "cuda": torch.cuda.is_bf16_supported}
+    return "bf16" if convolves(engine.game) and kind in native and native[kind]() else "fp32"
+
+
 def speed_up(engine: Engine, say: Callable[[str], None] | None = None, strict: bool = False) -> None:
-    """Compile the engine's steps, and say so."""
-    compiling(lambda: fuse(engine, strict), engine.game, say)
+    """Compile the engine's steps, and say so. Raises Unfusable where `strict` and something cannot be compiled."""
+    compiling(lambda: fuse(engine, strict), engine, say, strict)
 
 
-def compiling(fuse: Callable[[], list[str]], game: Game, say: Callable[[str], None] | None = None) -> None:
-    """Tell of work that takes its time, and of what comes of it."""
+def compiling(
+    fuse: Callable[[], list[str]], engine: Engine, say: Callable[[str], None] | None = None, strict: bool = False
+) -> None:
+    """Tell of work that takes its time, and of what comes of it; or why it is not done."""
     say, began = say or (lambda text: print(text, file=sys.stderr)), time.monotonic()
-    say(f"zerosum: the steps of {type(game).__name__} are being compiled, some 10 seconds each")
+    if not strict and (why := obstacle(engine.device)):
+        say(f"zerosum: compiled steps would repay themselves, but {why}")
+        return
+    say(f"zerosum: the steps of {type(engine.game).__name__} are being compiled, some 10 seconds each")
     for note in fuse():
         say(f"zerosum: {note}")
     say(f"zerosum: compiled in {time.monotonic() - began:.0f} s")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+import zerosum as zs
 from tests.core.test_contract import GAMES, specs, start
 from tests.core.toy import POINTS, Rows, Toy, Weight
 from zerosum import fused
@@ -154,13 +156,21 @@ def test_a_compiler_that_errs_is_noticed():
 def test_without_a_compiler_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     engine = points(WGANGP())
-    assert not pays(engine, 10**6)
     with pytest.raises(Unfusable, match="there is no C\\+\\+ compiler 'no-such-compiler'"):
         fuse(engine)
 
 
-def test_small_networks_and_many_rounds_repay_compilation(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(fused, "obstacle", lambda device: None)
+def test_without_a_compiler_a_run_that_it_would_repay_says_so_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setattr(fused, "REPAY", 10)
+    run = zs.train("wgan_gp", "ring8", width=2, rounds=25, batch=8, out=tmp_path, track="none", doctor="off")
+    assert run.rounds == 25
+    assert "there is no C++ compiler 'no-such-compiler' here" in capsys.readouterr().err
+
+
+def test_small_networks_and_many_rounds_repay_compilation():
     assert pays(points(WGANGP()), 10_000)
     assert not pays(points(GAN()), 10_000)
     assert pays(points(GAN()), 30_000)

@@ -5,6 +5,7 @@ import sys
 import types
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -282,3 +283,13 @@ def test_evaluation_is_written_and_tells_its_progress(points_run):
     saved = json.loads((points_run.path / "metrics.json").read_text())
     assert saved["round"] == 4
     assert [c["name"] for c in saved["cards"]] == [c.name for c in cards]
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_auto_takes_bfloat16_for_convolutions_where_the_processor_has_it(
+    native: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
+    options = dict(precision="auto", rounds=1, batch=8, width=4, out=tmp_path, track="none", doctor="off", device="cpu")
+    assert zs.train("dcgan", "digits", **options).config["settings"]["precision"] == ("bf16" if native else "fp32")
+    assert zs.train("gan", "ring8", **options).config["settings"]["precision"] == "fp32"

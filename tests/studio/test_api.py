@@ -141,7 +141,7 @@ def test_every_game_has_a_form_and_a_form_of_defaults_says_nothing(game):
 def test_forms_describe_their_fields():
     fields = forms.schema(Settings)["properties"]
     assert fields["rounds"] == {"type": "integer", "description": "rounds to play in all", "default": 10000}
-    assert fields["precision"]["enum"] == ["fp32", "bf16"]
+    assert fields["precision"]["enum"] == ["fp32", "bf16", "auto"]
     assert "out" not in fields
     assert "columns" in forms.schema(DataOptions)["properties"]
 

@@ -6,10 +6,12 @@ from torch import Tensor, nn
 
 from ..game import Game, Move, Player
 from ..losses import fake, real
-from ..nets import Discriminator, discriminator, generator, mlp
+from ..nets import DCGANDiscriminator, DCGANGenerator, Discriminator, discriminator, generator, mlp
 from ..optim import Adam
 from ..priors import Categorical, Uniform
 from ..spec import Spec
+
+LEAST = 7  # pixels of a side where convolutions end: 28, 14, 7
 
 
 class InfoGAN(Game):
@@ -34,8 +36,9 @@ class InfoGAN(Game):
         latent, codes = self.z_dim + self.categories + self.continuous, self.categories + self.continuous
         if spec.x.kind == "image":  # a layer of units between codes and convolutions, in G and D (App. C.1)
             units = 16 * self.width
-            self.G = nn.Sequential(*dense(latent, units, nn.ReLU()), generator(units, spec.x, self.width))
-            D = discriminator(spec.x, self.width, norm=True)
+            G = DCGANGenerator(units, spec.x, self.width, least=LEAST)
+            self.G = nn.Sequential(*dense(latent, units, nn.ReLU()), G)
+            D = DCGANDiscriminator(spec.x, self.width, norm=True, least=LEAST)
             layer = dense(D.head.in_features, units, nn.LeakyReLU(0.1))
             self.D = Discriminator(nn.Sequential(D.features, *layer), units)
             self.Q = nn.Sequential(*dense(units, 128, nn.LeakyReLU(0.1)), nn.Linear(128, codes))

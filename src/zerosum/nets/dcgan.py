@@ -12,10 +12,11 @@ from ..spec import Field
 from .mlp import Discriminator, output
 
 
-def pyramid(h: int, w: int) -> list[tuple[int, int]]:
-    """Sizes from small to large. The shorter side starts at 4 or less; at 2 for pictures below 16 pixels."""
+def pyramid(h: int, w: int, least: int | None = None) -> list[tuple[int, int]]:
+    """Sizes from small to large. The shorter side starts at `least` or less: 4; 2 for pictures below 16 pixels."""
+    least = least or (4 if min(h, w) >= 16 else 2)
     sizes = [(h, w)]
-    while min(sizes[0]) > (4 if min(h, w) >= 16 else 2):
+    while min(sizes[0]) > least:
         sizes.insert(0, ((sizes[0][0] + 1) // 2, (sizes[0][1] + 1) // 2))
     return sizes
 
@@ -34,9 +35,9 @@ class Crop(nn.Module):
 class DCGANGenerator(nn.Sequential):
     """`[n, z]` -> `[n, c, h, w]` in [-1, 1]. `width` channels before the last layer, twice as many at every halving."""
 
-    def __init__(self, z: int, field: Field, width: int):
+    def __init__(self, z: int, field: Field, width: int, least: int | None = None):
         c, h, w = field.shape
-        sizes = pyramid(h, w)
+        sizes = pyramid(h, w, least)
         channels = [width * 2**i for i in reversed(range(len(sizes) - 1))] or [width]
         top, (h0, w0) = channels[0], sizes[0]
         layers: list[nn.Module] = [nn.Linear(z, top * h0 * w0), nn.Unflatten(1, (top, h0, w0))]
@@ -50,9 +51,9 @@ class DCGANGenerator(nn.Sequential):
 class DCGANDiscriminator(Discriminator):
     """`[n, c, h, w]` -> logits `[n]` by strided convolutions; with `norm`, batch norm in all but the first."""
 
-    def __init__(self, field: Field, width: int, norm: bool = False):
+    def __init__(self, field: Field, width: int, norm: bool = False, least: int | None = None):
         c, h, w = field.shape
-        halvings = len(pyramid(h, w)) - 1
+        halvings = len(pyramid(h, w, least)) - 1
         channels = [c, *(width * 2**i for i in range(max(halvings, 1)))]
         layers: list[nn.Module] = []
         for i, (a, b) in enumerate(pairwise(channels)):
