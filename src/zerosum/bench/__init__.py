@@ -44,6 +44,10 @@ def eager(make: Callable[[], Game], data: Data, batch: int) -> Turn:
     return Engine(make(), data, batch=batch).round
 
 
+def in_bf16(make: Callable[[], Game], data: Data, batch: int) -> Turn:
+    return Engine(make(), data, batch=batch, precision="bf16").round
+
+
 def compiled(make: Callable[[], Game], data: Data, batch: int) -> Turn:
     engine = Engine(make(), data, batch=batch)
     fuse(engine, strict=True)
@@ -95,6 +99,10 @@ def seeds(c: Comparison) -> Comparison:
     return replace(c, says=f"{c.says}, 8 seeds compiled, a seed", ours=eight_seeds, worth=8)
 
 
+def low(c: Comparison) -> Comparison:
+    return replace(c, says=f"{c.says}, bfloat16", ours=in_bf16)
+
+
 COMPARISONS = {
     "mlp": MLP,
     "mlp_fused": fused(MLP),
@@ -108,7 +116,9 @@ COMPARISONS = {
     "wgan_gp_fused": fused(CRITIC),
     "wgan_gp_seeds": seeds(CRITIC),
     "wgan_gp_images": IMAGES,
+    "wgan_gp_images_bf16": low(IMAGES),
     "dcgan": DCGAN32,
+    "dcgan_bf16": low(DCGAN32),
     "overhead": replace(DCGAN32, says="DCGAN, against a loop with the same kernels and freezing", loop=loops.bare),
     "sampling": replace(DCGAN32, says="DCGAN, 32x32 grey, 64 samples", loop=loops.sampling, ours=sampled),
     "doctor": replace(  # some looks fall into each timing
@@ -153,7 +163,7 @@ def said(r: dict[str, Any]) -> str:
 
 def compare(name: str, c: Comparison, repeats: int) -> dict[str, Any]:
     """Time the two in turns, after one turn of each that does not count."""
-    if c.ours in (compiled, eight_seeds) and (why := obstacle("cpu")):
+    if why := obstacle("cpu") if c.ours in (compiled, eight_seeds) else no_bf16() if c.ours is in_bf16 else None:
         return about(name, c.says) | {"skipped": why}
     data = open_data(c.shape if isinstance(c.shape, str) else noise(c.shape))
     by_hand = c.loop(engine_free(c.game(), data), data, c.batch)
@@ -226,8 +236,8 @@ def covered(engine: Engine) -> float:
 def scores_in_bf16(name: str) -> dict[str, Any]:
     """Does bfloat16 cost quality? Sliced Wasserstein distance of DCGAN on digits, seed by seed."""
     says, data = "sliced Wasserstein distance of DCGAN on 8x8 digits, 3 seeds of 500 rounds", open_data("digits")
-    if not torch.cpu._is_avx512_bf16_supported():
-        return about(name, says) | {"skipped": "this processor has no bfloat16 of its own (AVX512-BF16 or AMX)"}
+    if why := no_bf16():
+        return about(name, says) | {"skipped": why}
     real = data.held_out.all()
     quality: dict[str, list[float]] = {}
     for precision in ("fp32", "bf16"):
@@ -235,6 +245,11 @@ def scores_in_bf16(name: str) -> dict[str, Any]:
         fakes = [e.sample(len(real), 1).flatten(1) for e in engines]
         quality[precision] = [float(sliced_wasserstein(x, real.flatten(1), seed=0)) for x in fakes]
     return about(name, says) | {"quality": quality}
+
+
+def no_bf16() -> str | None:
+    native = torch.cpu._is_avx512_bf16_supported()
+    return None if native else "this processor has no bfloat16 of its own (AVX512-BF16 or AMX)"
 
 
 QUALITIES = {"quality_fused": modes_compiled, "quality_bf16": scores_in_bf16}

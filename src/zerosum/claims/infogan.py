@@ -36,6 +36,17 @@ def information(seed: int, idea: bool) -> dict[str, float]:
     return {"bound": bound, "held-out digits whose class the code is": matched(read, test.y)}
 
 
+def classes(seed: int, idea: bool) -> dict[str, float]:
+    data = open("mnist", size=14)
+    game = kind(idea)(width=16)
+    play(game, data, 4000, seed, batch=128)
+    game.eval()
+    test = data.held_out.all(), data.held_out.all("y")
+    with torch.no_grad():
+        read = torch.cat([game.classify(x).argmax(1) for x in test[0].split(1000)])
+    return {"share": matched(read, test[1])}
+
+
 def split(seed: int, idea: bool) -> dict[str, float]:
     data = open("moons")
     game = kind(idea)(categories=2, continuous=1, z_dim=4, width=32, lr_d=1e-3)
@@ -58,6 +69,18 @@ CLAIMS = [
         "higher",
         "G has no term for the information; Q learns to read it all the same",
         information,
+    ),
+    Claim(
+        "MNIST",
+        "The category comes to be the digit, though no label was ever shown (Sec. 7.2).",
+        "share of MNIST's held-out digits, at 14x14 pixels, whose class is Q's category under the best naming of the "
+        "ten; 4000 rounds of 128, networks a quarter as wide as the paper's",
+        0.5,
+        "higher",
+        "G has no term for the information; Q learns to read it all the same",
+        classes,
+        data=("mnist",),
+        beside="the paper has 95 % at 28x28",
     ),
     Claim(
         "moons",
