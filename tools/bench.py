@@ -1,17 +1,20 @@
-"""docs/bench.md: how fast the engine is, written from src/zerosum/bench/results/*.json.
+"""docs/bench.md and the table in README.md: how fast the engine is, written from src/zerosum/bench/results/*.json.
 
-`zerosum bench --json src/zerosum/bench/results/MACHINE.json` measures; `python -m tools.bench` writes the page anew,
-and with `--check` only says whether it is behind.
+`zerosum bench --json src/zerosum/bench/results/MACHINE.json` measures; `python -m tools.bench` writes the pages anew,
+and with `--check` only says whether they are behind.
 """
 
 import json
+import re
 import sys
 from typing import Any
 
 from .house import ROOT
 
 RESULTS = ROOT / "src/zerosum/bench/results"
-PAGE = ROOT / "docs/bench.md"
+PAGE, README = ROOT / "docs/bench.md", ROOT / "README.md"
+BLOCK = re.compile(r"(<!-- bench: .*? -->\n)(.*?)(<!-- /bench -->)", re.DOTALL)
+WAYS = {"": "eager", "_fused": "compiled", "_seeds": "compiled, one seed of eight", "_bf16": "bfloat16"}
 HEAD = """# Speed, measured
 
 Written by `python -m tools.bench` from what `zerosum bench --json` wrote; nothing here is typed by hand.
@@ -55,14 +58,30 @@ def quality(row: dict[str, Any]) -> str:
     return "; ".join(f"{arm}: {', '.join(f'{v:.3g}' for v in values)}" for arm, values in row["quality"].items())
 
 
+def short(rows: list[dict[str, Any]]) -> str:
+    """For README.md: how many times as fast as a loop written by hand, a row a game and a column a way to play it."""
+    timed = {row["name"]: row for row in rows if "ratio" in row}
+    plain = [name for name in timed if any(name + way in timed for way in WAYS if way)]
+    lines = [f"| | {' | '.join(WAYS.values())} |", f"|---|{'---|' * len(WAYS)}"]
+    for name in plain:
+        cells = [f"{timed[name + way]['ratio']:.1f}" if name + way in timed else "" for way in WAYS]
+        lines.append(f"| {timed[name]['says']} | {' | '.join(cells)} |")
+    about = f"{rows[0]['cpu']}, {rows[0]['threads']} threads, torch {rows[0]['versions']['torch']}"
+    return "\n".join([f"Times as fast as a loop written by hand, on {about}:", "", *lines, ""])
+
+
 def main() -> None:
-    """Write the page, or with `--check` exit with 1 where it is behind."""
+    """Write the pages, or with `--check` exit with 1 where one is behind."""
     found = {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
-    new, old = page(found), PAGE.read_text(encoding="utf-8") if PAGE.is_file() else ""
-    if "--check" not in sys.argv:
-        PAGE.write_text(new, encoding="utf-8")
-    elif new != old:
-        sys.exit(f"{PAGE.relative_to(ROOT)} is behind; run python -m tools.bench")
+    tables = "\n".join(map(short, found.values()))
+    readme = README.read_text(encoding="utf-8")
+    new = {PAGE: page(found), README: BLOCK.sub(lambda m: m[1] + tables + m[3], readme)}
+    old = {PAGE: PAGE.read_text(encoding="utf-8") if PAGE.is_file() else "", README: readme}
+    behind = [path for path in new if new[path] != old[path]]
+    for path in behind:
+        if "--check" in sys.argv:
+            sys.exit(f"{path.relative_to(ROOT)} is behind; run python -m tools.bench")
+        path.write_text(new[path], encoding="utf-8")
 
 
 if __name__ == "__main__":
