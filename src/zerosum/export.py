@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from . import event_export
 from .data import pictures
+from .data.wavs import write_wav
 from .errors import InputError
+from .sound import Ear, played
 from .spec import Columns, Pixels
 
 if TYPE_CHECKING:
@@ -34,7 +37,8 @@ def write(
     """Write samples `x`, `[n, *field.shape]` in model space, in the form that the path's suffix asks for.
 
     .png is one picture of all; .npy and .npz hold the user's units; .csv and .parquet one row a sample; a path without
-    a suffix is a folder, of one PNG a picture, or of samples.csv. `reference` are real examples for a scatter plot;
+    a suffix is a folder, of one PNG a picture, one wav file a piece of sound, or of samples.csv; .wav is all pieces of
+    sound, one after the other. `reference` are real examples for a scatter plot;
     `labels`, the classes of the samples under their column's name, go into tables and .npz. Events of particle physics
     go to .hepmc, .lhe, .root and .txt, too.
     """
@@ -45,6 +49,8 @@ def write(
         return event_export.write(field.decode(x), facts, path, None if beam is None else beam.reshape(-1))
     if not facts and suffix in event_export.SUFFIXES and suffix != ".npz":
         raise InputError(f"{EVENTS} hold events of particle physics; these samples are none. --out takes {SUFFIXES}")
+    if suffix == ".wav" or (not suffix and "sound" in field.extra):
+        return write_sounds(x, field, path)
     if suffix not in (".png", ".npy", ".npz", ".csv", ".parquet", ""):
         more = f"; events also {EVENTS}" if facts else ""
         raise InputError(f"cannot write samples as {path.suffix!r}; --out takes {SUFFIXES}{more}")
@@ -66,6 +72,19 @@ def write(
     else:
         path.mkdir(exist_ok=True)
         table(x, field, labels).write_csv(path / "samples.csv")
+    return path
+
+
+def write_sounds(x: Tensor, field: Field, path: Path) -> Path:
+    """Pieces of sound as one wav file, or, without a suffix, as a folder of one file each."""
+    if "sound" not in field.extra:
+        raise InputError(f".wav holds sound; these samples are none. --out takes {SUFFIXES}")
+    ear = Ear.of(field.extra["sound"])
+    waves = [played(torch.from_numpy(one), ear, seed=i) for i, one in enumerate(field.decode(x))]
+    if path.suffix:
+        return write_wav(path, torch.cat(waves), ear.rate)
+    for i, wave in enumerate(waves):
+        write_wav(path / f"{i:06d}.wav", wave, ear.rate)
     return path
 
 

@@ -1,4 +1,4 @@
-"""Picture files through a run that translates: original sizes and names are kept."""
+"""Picture files, and recordings, through a run that translates: original sizes and names are kept."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from .data.changes import grey
 from .data.door import PICTURES
 from .data.images import Plan, decode, header, why
 from .data.places import Folder
+from .data.wavs import SUFFIX, read_wav, write_wav
 from .errors import InputError
 from .export import still
+from .sound import Ear, heard, played
 from .spec import Pixels
 from .translation import check_direction, tiled, translate
 
@@ -45,13 +47,18 @@ def translate_files(
     seed: int = 0,
     skip: bool = False,
 ) -> Iterator[tuple[str, Path | str]]:
-    """Translate a picture, or all of a folder; gives (name, where it is written, or why it was left out) one by one.
+    """Translate a file, or all of a folder; gives (name, where it is written, or why it was left out) one by one.
 
     Of a folder the outputs lie in `out` under the same names. Transparency goes with the picture where the run knows
     none. Raises InputError, naming the file, for what is not a picture or too small, unless `skip`.
     """
     check_direction(game, way)
     given, wanted = spec.fields[way[0]], spec.fields[way[2]]
+    if "sound" in given.extra and "sound" in wanted.extra:
+        if size is not None:
+            raise InputError("size scales pictures; recordings keep their length")
+        yield from translate_sounds(game, given, source, out, way, tile=tile, overlap=overlap, seed=seed, skip=skip)
+        return
     if given.kind != "image" or wanted.kind != "image":
         raise InputError(
             f"translate takes pictures; this run goes from {given} to {wanted}. In Python: run.translate(x)"
@@ -81,15 +88,62 @@ def translate_files(
         yield name, target
 
 
-def files_of(source: Path) -> list[str]:
-    """Names of the pictures, below the folder; or the one picture's."""
+def translate_sounds(
+    game: Game,
+    field: Field,
+    source: Path,
+    out: Path,
+    way: str = "a2b",
+    *,
+    tile: int | None = None,
+    overlap: int = OVERLAP,
+    seed: int = 0,
+    skip: bool = False,
+) -> Iterator[tuple[str, Path | str]]:
+    """The same of wav files. Each comes out as long as it was; phases are found anew."""
+    assert isinstance(field.codec, Pixels)
+    ear, codec = Ear.of(field.extra["sound"]), field.codec
+    names, folder = files_of(source, (SUFFIX,), "wav files"), source.is_dir()
+    if not folder and out.suffix.lower() != SUFFIX:
+        raise InputError(f"cannot write sound as {out.name!r}; --out takes {SUFFIX}")
+    for name in names:
+        path = source / name if folder else source
+        try:
+            wave = listen(path, ear)
+        except InputError as error:
+            if not skip:
+                raise
+            yield name, str(error)
+            continue
+        x = codec.encode(heard(wave, ear))[None, None]
+        columns, short = x.shape[3], max(0, field.shape[2] - x.shape[3])
+        x = F.pad(x, (0, short), value=-1.0)  # silence
+        y = whole_or_tiled(lambda v: translate(game, v, way, seed), x, tile, overlap)[..., :columns]
+        sound = played(torch.from_numpy(codec.decode(y))[0], ear, len(wave), seed)
+        yield name, write_wav(out / name if folder else out, sound, ear.rate)
+
+
+def listen(path: Path, ear: Ear) -> Tensor:
+    """A wave `[n]`, sampled as the run's data was."""
+    try:
+        with path.open("rb") as f:
+            found = read_wav(f)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {error}") from error
+    if found.rate != ear.rate:
+        raise InputError(f"{path}: {found.rate:,} samples a second; this run hears {ear.rate:,}. Convert it")
+    return found.wave
+
+
+def files_of(source: Path, endings: tuple[str, ...] = PICTURES, what: str = "pictures") -> list[str]:
+    """Names of the files below the folder; or the one file's."""
     if not source.exists():
         raise InputError(f"there is no file or folder {str(source)!r}")
     if not source.is_dir():
         return [source.name]
-    names = [n for n in Folder(source).names if n.lower().endswith(PICTURES)]
+    names = [n for n in Folder(source).names if n.lower().endswith(endings)]
     if not names:
-        raise InputError(f"{source} has no pictures ({', '.join(PICTURES)})")
+        raise InputError(f"{source} has no {what} ({', '.join(endings)})")
     outputs: dict[str, str] = {}
     for name in names:
         other = outputs.setdefault(str(kept_name(name)), name)
@@ -100,7 +154,7 @@ def files_of(source: Path) -> list[str]:
 
 def kept_name(name: str) -> Path:
     path = Path(name)
-    return path if path.suffix.lower() in KEPT else path.with_suffix(".png")
+    return path if path.suffix.lower() in (*KEPT, SUFFIX) else path.with_suffix(".png")
 
 
 def read(path: Path, field: Field, size: tuple[int, int] | None = None) -> tuple[Tensor, Tensor | None]:

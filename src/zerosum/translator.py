@@ -12,7 +12,7 @@ RunName = Positional[Annotated[str, arg(metavar="RUN")]]
 
 def translate(
     run: RunName,
-    source: Positional[Annotated[Path, arg(metavar="PICTURES")]],
+    source: Positional[Annotated[Path, arg(metavar="FILES")]],
     out: Path | None = None,
     direction: Literal["a2b", "b2a"] = "a2b",
     tile: int | None = None,
@@ -23,18 +23,18 @@ def translate(
     round: int | None = None,
     game: str | None = None,
 ) -> None:
-    """Translate a picture, or a folder of them, by a run.
+    """Translate a picture or a recording, or a folder of them, by a run.
 
     Args:
         run: its folder, number or name, or "latest"
-        source: a picture or a folder; sizes and names are kept
-        out: a picture, or a folder for a folder; beside the run's samples if not said
+        source: a picture, a wav file or a folder; sizes and names are kept
+        out: a picture or wav file, or a folder for a folder; beside the run's samples if not said
         direction: from a to b, or from b to a, where the game goes both ways
         tile: pixels that are translated at a time; the whole picture up to 1024 pixels if not said, else 512
         overlap: pixels in which tiles fade into one another
         size: HxW to scale pictures to first
         seed: of the noise, where the game has some
-        bad_files: what to do about files that are not pictures
+        bad_files: what to do about files that cannot be read
         round: of which checkpoint, the newest if not said
         game: the Python file of a game of yours; loading it runs it
     """
@@ -44,7 +44,8 @@ def translate(
 
     found = runs.find(run, game=game)
     loaded, spec = found.load(round)
-    path = out or found.path / "translated" / (source.name if source.is_dir() else f"{source.stem}.png")
+    ending = ".wav" if "sound" in spec.fields[direction[0]].extra else ".png"
+    path = out or found.path / "translated" / (source.name if source.is_dir() else f"{source.stem}{ending}")
     scaled = None if size is None else size_of(size)
     for name, done in translate_files(
         loaded, spec, source, path, direction,

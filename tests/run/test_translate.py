@@ -11,6 +11,7 @@ from torchmetrics.functional.image import peak_signal_noise_ratio, structural_si
 
 import zerosum as zs
 from tests.run.conftest import TINY
+from zerosum.data.wavs import read_wav, write_wav
 from zerosum.metrics import psnr, ssim
 from zerosum.runs import Run
 from zerosum.translation import tiled
@@ -104,3 +105,54 @@ def test_psnr_and_ssim_are_those_of_torchmetrics():
     torch.testing.assert_close(psnr(x, y).float(), torch.stack(theirs), rtol=1e-5, atol=1e-5)
     theirs = structural_similarity_index_measure(x, y, data_range=2.0, reduction="none")
     torch.testing.assert_close(ssim(x, y).float(), theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def sound_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("sounds")
+    for name, by in (("low", 200), ("high", 900)):
+        for i in range(4):
+            t = torch.arange(8000) / 8000
+            write_wav(folder / name / f"{i}.wav", 0.3 * torch.sin(2 * torch.pi * (by + 30 * i) * t), 8000)
+    options = {"width": 4, "blocks": 1, "size": "32x16", "out": folder / "runs"}
+    return zs.train("cyclegan", f"{folder}/low,{folder}/high", **options, **TINY)
+
+
+def test_sound_goes_in_and_sound_comes_out(zerosum, sound_run: Run, here: Path):
+    for name, n in (("in/a.wav", 12_345), ("in/deep/b.wav", 300)):
+        write_wav(here / name, 0.3 * torch.sin(torch.arange(n) * 0.2), 8000)
+    status, _, errors = zerosum("translate", sound_run.path, "in", "--out", "out", "--direction", "b2a")
+    assert status == 0, errors
+    with (here / "out" / "a.wav").open("rb") as a, (here / "out" / "deep" / "b.wav").open("rb") as b:
+        first, second = read_wav(a), read_wav(b)
+    assert (len(first.wave), len(second.wave), first.rate) == (12_345, 300, 8000), "as long as it was"
+    assert first.wave.abs().max() > 0
+    status, said, errors = zerosum("translate", sound_run.path, "in/a.wav")
+    assert status == 0, errors
+    assert said.strip().endswith("translated/a.wav")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["fast.wav"], "fast.wav: 16,000 samples a second; this run hears 8,000"),
+        (["bad.wav"], "bad.wav: no wav file of PCM"),
+        (["good.wav", "--out", "x.png"], "cannot write sound as 'x.png'"),
+        (["good.wav", "--size", "64"], "recordings keep their length"),
+        (["empty"], "has no wav files"),
+    ],
+)
+def test_what_is_wrong_with_sound_is_said(zerosum, sound_run: Run, here: Path, words: list[str], said: str):
+    write_wav(here / "good.wav", torch.zeros(9000), 8000)
+    write_wav(here / "fast.wav", torch.zeros(9000), 16000)
+    (here / "bad.wav").write_bytes(b"no sound")
+    (here / "empty").mkdir()
+    status, _, errors = zerosum("translate", sound_run.path, *words)
+    assert status == 2
+    assert said in errors
+
+
+def test_the_report_of_sound_shows_spectrograms(sound_run: Run):
+    from zerosum.report import write
+
+    assert "Held-out examples, translated" in write(sound_run).read_text()

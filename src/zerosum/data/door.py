@@ -30,6 +30,8 @@ from .toys import TOYS, toy
 if TYPE_CHECKING:
     import polars as pl
 
+    from .places import Archive, Folder
+
 Found = tuple[list[Group], list[Group], list[str]]  # to train on, to hold out, notes
 
 
@@ -57,16 +59,17 @@ def open(
 
     Args:
         source: a name ("digits", "mnist", "ring8", "ring8:20000", "quickdraw:flamingo"); a folder or zip of pictures,
-            sub-folders being classes; .npy, .npz, idx, .csv, .tsv, .parquet; a tensor, an array, a pair (x, y), a dict
-            of arrays, a pandas or polars frame. Pairs a, b: "edges:photos/", "halves:facades/", "A/+B/"; two domains:
-            "apples/,tomatoes/". Particle events: "ep", "pythia:dis?beam=50&n=200000", HepMC, LHE, ROOT, text tapes,
-            with facts behind the name as in "tape.txt?beam=50&unit=MeV".
+            or of wav files, sub-folders being classes; .npy, .npz, idx, .csv, .tsv, .parquet; a tensor, an array, a
+            pair (x, y), a dict of arrays, a pandas or polars frame. Pairs a, b: "edges:photos/", "halves:facades/",
+            "A/+B/"; two domains: "apples/,tomatoes/". Particle events: "ep", "pythia:dis?beam=50&n=200000", HepMC, LHE,
+            ROOT, text tapes, with facts behind the name as in "tape.txt?beam=50&unit=MeV".
         columns: of a table, those to use, "age,income"; "kind:category" takes numbers for categories. In an .npz, the
             array to be x.
         labels: the column or array that holds the classes, or another condition: "beam:number", "caption:text", or
             several columns of attributes, "glasses,age". Of a folder of pictures: columns of the table in it.
         only: the classes to use, "cat,dog"; the others are as if they were not there.
-        size: "64" or "48x64" (height x width): pictures are scaled to cover it, and cropped at the centre.
+        size: "64" or "48x64" (height x width): pictures are scaled to cover it, and cropped at the centre. Of sound:
+            mel bands x columns of a piece.
         crop: "64" or "48x64": cut so much out of each picture, anywhere in training; of pairs the same of both.
         flip: show each picture mirrored half of the time.
         unpaired: train on pairs as two domains, a of one half of them and b of the other.
@@ -113,6 +116,8 @@ def fitting(crop: tuple[int, int], groups: list[Group]) -> tuple[int, int]:
         if not sizes:
             raise InputError("crop cuts pictures; this data has none")
         (h, w), (small, _) = max(sizes), min(sizes)
+        if crop[0] != h and any("sound" in a.field.extra for a in group.arrays.values()):
+            raise InputError(f"crop of sound keeps its {h} mel bands: --crop {h}x{crop[1]}")
         if crop[0] > h or crop[1] > w:
             raise InputError(f"crop {crop[0]}x{crop[1]} is larger than the pictures, which are {h}x{w}")
         if any(side % (h // small) for side in crop):
@@ -266,8 +271,9 @@ def find_named(where: str, options: Options) -> Found:
 
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+ALONE = (*PICTURES, ".wav")
 GIVABLE = "a name, a path, a tensor, an array, a pair (x, y), a dict of arrays, or a pandas or polars frame"
-READABLE = "folders and .zip of pictures, .npy, .npz, idx, .csv, .tsv, .parquet, and events in .hepmc, .lhe, .root"
+READABLE = "folders and .zip of pictures or .wav, .npy, .npz, idx, .csv, .tsv, .parquet, events in .hepmc, .lhe, .root"
 
 
 def find_path(path: Path, options: Options, facts: dict[str, Any] | None = None) -> Found:
@@ -290,19 +296,17 @@ def find_path(path: Path, options: Options, facts: dict[str, Any] | None = None)
         train, held, more = groups_of(groups, options, tests)
         return train, held, notes + more
     if suffix == ".zip":
-        from .images import find_pictures
         from .places import Archive
 
-        return find_pictures(Archive(path), str(path), options)
+        return find_files(Archive(path), str(path), options)
     if is_table(path):
         return find_frame(read_table(path), str(path), options, facts)
-    hint = "; put pictures in a folder" if suffix in PICTURES else ""
+    hint = f"; put {'recordings' if suffix == '.wav' else 'pictures'} in a folder" if suffix in ALONE else ""
     raise InputError(f"{path}: files that end in {suffix!r} are not read{hint}. zerosum reads {READABLE}")
 
 
 def find_folder(path: Path, options: Options) -> Found:
-    """Pictures; or the four files of an idx set."""
-    from .images import find_pictures
+    """Pictures, recordings, or the four files of an idx set."""
     from .named import IDX, idx_set, packed_or_not
     from .places import Folder
 
@@ -310,7 +314,15 @@ def find_folder(path: Path, options: Options) -> Found:
     if all(files):
         train, test = idx_set(None)([f for f in files if f])
         return groups_of([train], options, None if test is None else [test])
-    return find_pictures(Folder(path), str(path), options)
+    return find_files(Folder(path), str(path), options)
+
+
+def find_files(place: Folder | Archive, where: str, options: Options) -> Found:
+    """Pictures or recordings, whichever most of the files are."""
+    from .images import find_pictures
+    from .wavs import find_sounds, of_sounds
+
+    return (find_sounds if of_sounds(place) else find_pictures)(place, where, options)
 
 
 def find_idx(path: Path, options: Options) -> Found:

@@ -192,12 +192,17 @@ def each(place: Place, names: Sequence[str], work: Callable[[IO[bytes]], T], wha
 
 
 def sieve(
-    where: str, names: Sequence[str], results: Sequence[T | Exception], options: Options, notes: list[str]
+    where: str,
+    names: Sequence[str],
+    results: Sequence[T | Exception],
+    options: Options,
+    notes: list[str],
+    what: str = "picture",
 ) -> tuple[list[str], list[T]]:
     """The names and results that are no errors. Errors stop the run, or are noted."""
     bad = [f"{name}: {_reason(r)}" for name, r in zip(names, results, strict=True) if isinstance(r, Exception)]
     if bad:
-        are = "is no usable picture" if len(bad) == 1 else "are no usable pictures"
+        are = f"is no usable {what}" if len(bad) == 1 else f"are no usable {what}s"
         told = f"{len(bad):,} of {len(names):,} files {are} "
         told += f"({'; '.join(bad[:5])}{'; ...' if len(bad) > 5 else ''})"
         if options.bad_files == "stop":

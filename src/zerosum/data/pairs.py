@@ -54,7 +54,9 @@ def put_together(joint: str, parts: list[str]) -> str:
 def find_joined(joint: str, parts: list[str], options: Options, find: Find) -> Found:
     """Groups of a and b, to train on and to hold out, and notes."""
     if joint == ",":
-        return domains([find(part, options) for part in parts], parts)
+        found = domains([find(part, options) for part in parts], parts)
+        same_rate(found[0], parts)
+        return found
     if joint == "+":
         same_names(parts, options)
         return pairs([find(part, options) for part in parts], parts)
@@ -103,9 +105,22 @@ def pairs(found: list[Found], parts: list[str]) -> Found:
         return replace(a, arrays=named_as(a, "a", 0, True).arrays | named_as(b, "b", 0, False).arrays)
 
     (train_a, held_a, notes_a), (train_b, held_b, notes_b) = found
-    train = joined(one_set(train_a, parts[0]), one_set(train_b, parts[1]))
+    a, b = one_set(train_a, parts[0]), one_set(train_b, parts[1])
+    same_rate([a, b], parts)
+    train = joined(a, b)
     held = [joined(a, b) for a, b in zip(held_a, held_b, strict=True)]
     return [train], held, [*(f"a: {n}" for n in notes_a), *(f"b: {n}" for n in notes_b)]
+
+
+def same_rate(groups: list[Group], where: list[str]) -> None:
+    """Two sources of sound must be sampled alike, or a translation would change its pitch."""
+    found = [next(iter(g.arrays.values())).field.extra.get("sound") for g in groups]
+    if any(found) and len({repr(f) for f in found}) > 1:
+        told = [
+            f"{w!r} has {f['rate']:,} samples a second" if f else f"{w!r} has no sound"
+            for w, f in zip(where, found, strict=True)
+        ]
+        raise InputError(f"a and b must be sounds of one rate; {listed(told)}")
 
 
 def own_rows(group: Group) -> np.ndarray:
@@ -171,6 +186,8 @@ def picture_of(group: Group, where: str, word: str) -> Array:
     array = group.arrays.get("x")
     if array is None or array.field.kind != "image":
         raise InputError(f"{word} changes pictures; {where!r} has {', '.join(map(str, group.arrays))}")
+    if "sound" in array.field.extra:
+        raise InputError(f"{word} changes pictures; {where!r} has sound")
     return array
 
 
