@@ -10,10 +10,13 @@ import torch
 from tools.bench import page
 from zerosum import bench
 from zerosum.data import open
+from zerosum.engine import Engine
 from zerosum.errors import InputError
+from zerosum.games.cyclegan import CycleGAN
+from zerosum.games.pix2pix import Pix2Pix
 
 
-@pytest.mark.parametrize("name", ["mlp", "points", "wgan_gp", "sampling", "overhead"])
+@pytest.mark.parametrize("name", ["mlp", "points", "wgan_gp", "sampling", "overhead", "translating"])
 def test_a_comparison_gives_a_row(name: str):
     row = bench.compare(name, replace(bench.COMPARISONS[name], seconds=0.01), repeats=2)
     assert row["name"] == name
@@ -22,6 +25,7 @@ def test_a_comparison_gives_a_row(name: str):
     assert row["loop_ms"] > 0
     assert row["engine_ms"] > 0
     assert row["threads"] == torch.get_num_threads()
+    assert bench.a_second(row) == pytest.approx(bench.COMPARISONS[name].batch / row["engine_ms"] * 1000)
     json.dumps(row)
 
 
@@ -35,11 +39,16 @@ def test_eight_seeds_count_eightfold():
 def test_the_page_shows_every_row():
     row = {"threads": 1, "cpu": "a CPU", "versions": {"torch": "2", "zerosum": "1", "git": "abc"}}
     speed = row | {"name": "mlp", "says": "an MLP", "ratio": 2.0, "spread": 0.1, "cpu_ratio": 2.1, "loop_ms": 4.0}
-    speed |= {"engine_ms": 2.0, "ready_s": 3.0, "repeats": 5}
+    speed |= {"engine_ms": 2.0, "ready_s": 3.0, "repeats": 5, "batch": 64}
     rows = [speed, row | {"name": "q", "says": "modes", "quality": {"eager": [8.0, 7.0]}}]
     rows.append(row | {"name": "b", "says": "bf16", "skipped": "no such hardware"})
     text = page({"here": rows})
-    for word in ("| mlp | an MLP | 2.00 ± 0.10 | 2.10 | 4.00 | 2.00 | 3 |", "eager: 8, 7", "no such hardware", "a CPU"):
+    for word in (
+        "| mlp | an MLP | 2.00 ± 0.10 | 2.10 | 4.00 | 2.00 | 3 | 3.2e+04 |",
+        "eager: 8, 7",
+        "no such hardware",
+        "a CPU",
+    ):
         assert word in text
 
 
@@ -53,6 +62,32 @@ def test_the_loops_train_what_they_are_given():
         next(loop)
         changed = {k.split(".")[0] for k, v in game.state_dict().items() if not torch.equal(v, before[k])}
         assert changed == {"G", "D"}, name
+
+
+@pytest.mark.parametrize(
+    ("name", "game", "same"),
+    [
+        ("pix2pix", lambda: Pix2Pix(width=4, dropout=0.0), ("G", "D")),
+        ("cyclegan8", lambda: CycleGAN(width=4, blocks=1), ("G", "F")),  # D's fakes: before G's step, and after
+    ],
+)
+def test_a_round_by_hand_is_the_engines_round(name: str, game, same: tuple[str, ...]):
+    """On data whose examples are all the same, so that the order does not matter."""
+    c = replace(bench.COMPARISONS[name], game=game, shape=(3, 16, 16))
+    data = open({k: bench.noise(c.shape, 1).expand(32, -1, -1, -1) for k in c.arrays})
+    engine = Engine(c.game(), data, batch=c.batch)
+    by_hand = c.game()
+    by_hand.build(data.spec)
+    by_hand.load_state_dict(engine.game.state_dict())
+    before = {k: v.clone() for k, v in by_hand.state_dict().items()}
+    next(c.loop(by_hand.train(), data, c.batch))
+    engine.round()
+    theirs = engine.game.state_dict()
+    for k, v in by_hand.state_dict().items():
+        if v.is_floating_point() and k.split(".")[0] in same:
+            torch.testing.assert_close(v, theirs[k], atol=2e-6, rtol=1e-3)
+    changed = {k.split(".")[0] for k, v in by_hand.state_dict().items() if not torch.equal(v, before[k])}
+    assert changed == {k for k in ("G", "F", "D", "D_a", "D_b") if hasattr(by_hand, k)}
 
 
 def test_an_unknown_comparison_names_the_nearest():

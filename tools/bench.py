@@ -9,6 +9,8 @@ import re
 import sys
 from typing import Any
 
+from zerosum.bench import a_second
+
 from .house import ROOT
 
 RESULTS = ROOT / "src/zerosum/bench/results"
@@ -21,8 +23,8 @@ Written by `python -m tools.bench` from what `zerosum bench --json` wrote; nothi
 
 Each row times a loop as a good user would write it by hand (`DataLoader`, Adam, `.item()`) and the engine, on the same
 networks, data and batch, in turns. *Ratio* is how many times as fast the engine is: the median over the repeats and
-their standard deviation; *by CPU* is the same of CPU time a thread. Eight seeds are timed together, and one of them
-counts. {doc}`speed` says what is compiled and when.
+their standard deviation; *by CPU* is the same of CPU time a thread. *Examples/s* is the engine's batch over its time.
+Eight seeds are timed together, and one of them counts. {doc}`speed` says what is compiled and when.
 """
 
 
@@ -41,7 +43,10 @@ def section(name: str, rows: list[dict[str, Any]]) -> str:
         f"{first['cpu']}, {first['threads']} threads, torch {v['torch']}, commit {v['git']}.",
         "",
     ]
-    lines += ["| name | what | ratio | by CPU | loop, ms | engine, ms | ready in, s |", "|---|---|---|---|---|---|---|"]
+    lines += [
+        "| name | what | ratio | by CPU | loop, ms | engine, ms | ready in, s | examples/s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     lines += [line(row) for row in rows if "ratio" in row]
     lines += ["", *(f"- {row['name']}: {row['says']}; {quality(row)}" for row in rows if "quality" in row)]
     lines += [f"- {row['name']}: {row['says']}; skipped: {row['skipped']}" for row in rows if "skipped" in row]
@@ -51,6 +56,7 @@ def section(name: str, rows: list[dict[str, Any]]) -> str:
 def line(row: dict[str, Any]) -> str:
     cells = [row["name"], row["says"], f"{row['ratio']:.2f} ± {row['spread']:.2f}", f"{row['cpu_ratio']:.2f}"]
     cells += [f"{row['loop_ms']:.2f}", f"{row['engine_ms']:.2f}", f"{row['ready_s']:.0f}"]
+    cells += [f"{a_second(row):.3g}" if "batch" in row else ""]
     return f"| {' | '.join(cells)} |"
 
 

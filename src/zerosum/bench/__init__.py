@@ -29,13 +29,15 @@ from ..ensemble import Ensemble
 from ..errors import InputError, nearest
 from ..fused import fuse, obstacle
 from ..game import Game
+from ..games.cyclegan import CycleGAN
 from ..games.dcgan import DCGAN
 from ..games.gan import GAN
+from ..games.pix2pix import Pix2Pix
 from ..games.wgan_gp import WGANGP
 from ..metrics import mode_coverage
 from ..metrics.transport import sliced_wasserstein
 from ..runs import create, versions
-from . import events, loops
+from . import events, loops, translating
 
 Turn = Callable[[], Any]
 
@@ -81,6 +83,12 @@ class Comparison:
     ours: Callable[[Callable[[], Game], Data, int], Turn] = eager
     worth: int = 1  # rounds of the loop that one of our turns does
     seconds: float = 0.3  # that one timing lasts, about
+    arrays: tuple[str, ...] = ("x",)  # of noise
+
+    def data(self) -> Data:
+        if isinstance(self.shape, str):
+            return open_data(self.shape)
+        return open_data({name: noise(self.shape) for name in self.arrays})
 
 
 MLP = Comparison("GAN, 784 values, batch 64", lambda: GAN(width=1200), (1, 28, 28), 64, loops.gan)
@@ -89,6 +97,14 @@ SMALL = Comparison("GAN, ring8, batch 64", GAN, "ring8", 64, loops.gan)
 DCGAN32 = Comparison("DCGAN, 32x32 grey, batch 64", DCGAN, (1, 32, 32), 64, loops.gan)
 CRITIC = Comparison("WGAN-GP, ring8, batch 64", WGANGP, "ring8", 64, loops.wgan_gp)
 IMAGES = Comparison("WGAN-GP, 32x32 grey, batch 64", lambda: WGANGP(width=32), (1, 32, 32), 64, loops.wgan_gp)
+PAIRS = Comparison("pix2pix, 64x64, batch 1", Pix2Pix, (3, 64, 64), 1, translating.pix2pix, arrays=("a", "b"))
+CYCLE = replace(
+    PAIRS, says="CycleGAN of width 32, 64x64, batch 1", game=lambda: CycleGAN(width=32), loop=translating.cyclegan
+)
+
+
+def eightfold(c: Comparison) -> Comparison:
+    return replace(c, says=c.says.replace("batch 1", "batch 8"), batch=8)
 
 
 def fused(c: Comparison) -> Comparison:
@@ -121,6 +137,13 @@ COMPARISONS = {
     "dcgan_bf16": low(DCGAN32),
     "overhead": replace(DCGAN32, says="DCGAN, against a loop with the same kernels and freezing", loop=loops.bare),
     "sampling": replace(DCGAN32, says="DCGAN, 32x32 grey, 64 samples", loop=loops.sampling, ours=sampled),
+    "pix2pix": PAIRS,
+    "pix2pix8": eightfold(PAIRS),
+    "cyclegan": CYCLE,
+    "cyclegan8": eightfold(CYCLE),
+    "translating": replace(
+        PAIRS, says="pix2pix, 8 pictures translated", batch=8, loop=translating.by_hand, ours=translating.translated
+    ),
     "doctor": replace(  # some looks fall into each timing
         POINTS, says="GAN, ring8, unwatched and watched", loop=loops.unwatched, ours=looked_at, seconds=6.0
     ),
@@ -138,7 +161,7 @@ def run(only: str | None = None, repeats: int = 5) -> list[dict[str, Any]]:
     if only == "events":
         return events.run(repeats)
     print(
-        f"{'name':15} {'ratio':>6} {'spread':>7} {'by CPU':>7} {'loop':>10} {'engine':>10}"
+        f"{'name':15} {'ratio':>6} {'spread':>7} {'by CPU':>7} {'loop':>10} {'engine':>10} {'examples/s':>10}"
         f"  ms a round, {torch.get_num_threads()} threads"
     )
     rows = []
@@ -157,15 +180,20 @@ def said(r: dict[str, Any]) -> str:
         return f"{r['name']:15} {r['says']}: {arms}"
     return (
         f"{r['name']:15} {r['ratio']:6.2f} {r['spread']:7.2f} {r['cpu_ratio']:7.2f} {r['loop_ms']:10.2f} "
-        f"{r['engine_ms']:10.2f}  {r['says']}"
+        f"{r['engine_ms']:10.2f} {a_second(r):10.3g}  {r['says']}"
     )
+
+
+def a_second(r: dict[str, Any]) -> float:
+    """Examples that the engine goes through in a second."""
+    return 1e3 * r["batch"] / r["engine_ms"]
 
 
 def compare(name: str, c: Comparison, repeats: int) -> dict[str, Any]:
     """Time the two in turns, after one turn of each that does not count."""
     if why := obstacle("cpu") if c.ours in (compiled, eight_seeds) else no_bf16() if c.ours is in_bf16 else None:
         return about(name, c.says) | {"skipped": why}
-    data = open_data(c.shape if isinstance(c.shape, str) else noise(c.shape))
+    data = c.data()
     by_hand = c.loop(engine_free(c.game(), data), data, c.batch)
     began = time.perf_counter()
     turn = c.ours(c.game, data, c.batch)
@@ -187,6 +215,7 @@ def compare(name: str, c: Comparison, repeats: int) -> dict[str, Any]:
         "loop_cpu_ms": loop_cpu_ms,
         "engine_cpu_ms": engine_cpu_ms,
         "ready_s": round(ready, 1),  # compilation, where there is any
+        "batch": c.batch,
         "repeats": repeats,
         "rounds": counts,
     }
