@@ -8,6 +8,7 @@ from PIL import Image
 
 import zerosum as zs
 from zerosum import export
+from zerosum.data.wavs import read_wav, write_wav
 from zerosum.errors import InputError
 from zerosum.spec import Field, Pixels
 
@@ -131,3 +132,22 @@ def test_an_unknown_ending_is_refused_before_anything_is_written(people, tmp_pat
     with pytest.raises(InputError, match=r"cannot write samples as '.gif'; --out takes .png, .npy, .npz, .csv"):
         export.write(x, field, tmp_path / "new" / "x.gif")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sound_comes_out_as_wav_files(tmp_path):
+    for i in range(3):
+        write_wav(tmp_path / "in" / f"{i}.wav", 0.3 * torch.sin(torch.arange(9000) * (0.1 + 0.1 * i)), 8000)
+    data = zs.data(str(tmp_path / "in"), size="32x32", holdout=0.0)
+    x, field = data.all("x")[:2], data.spec.x
+    one = export.write(x, field, tmp_path / "all.wav")
+    several = sorted(export.write(x, field, tmp_path / "each").iterdir())
+    assert [path.name for path in several] == ["000000.wav", "000001.wav"]
+    lengths = []
+    for path in (one, *several):
+        with path.open("rb") as f:
+            lengths.append(len(read_wav(f).wave))
+    assert lengths == [2 * 31 * 128, 31 * 128, 31 * 128]
+    values = np.load(export.write(x, field, tmp_path / "x.npy"))
+    assert -80 <= values.min() < values.max() <= 10, "decibels"
+    with pytest.raises(InputError, match=r"\.wav holds sound; these samples are none"):
+        export.write(*field_of(pictures(np.uint8, (4, 8, 8))), tmp_path / "no.wav")
