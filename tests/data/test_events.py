@@ -176,7 +176,7 @@ def test_hepmc_knows_units_and_beams(tmp_path, unit, flip):
     assert (facts["beam"], facts["target"], facts["beam_id"], facts["target_id"]) == (50, 920, 11, 2212)
 
 
-def test_hepmc_that_is_cut_off_names_the_last_event_and_loses_nothing(tmp_path):
+def test_hepmc_that_is_cut_off_names_the_last_event_and_loses_nothing(tmp_path, capfd):
     path = hepmc(tmp_path / "e.hepmc", momenta(20))
     body = path.read_bytes()
     path.write_bytes(body[: body.index(b"E 12 ") + 60])
@@ -185,6 +185,7 @@ def test_hepmc_that_is_cut_off_names_the_last_event_and_loses_nothing(tmp_path):
     got, opened = read_back(path, bad_files="skip")
     assert len(got) == 12
     assert any("cut off" in note for note in opened.notes)
+    assert capfd.readouterr().err == "", "the reader's own words say less"
 
 
 def test_hepmc_without_the_particle_says_what_it_has(tmp_path):
@@ -192,9 +193,10 @@ def test_hepmc_without_the_particle_says_what_it_has(tmp_path):
     with pytest.raises(InputError, match=r"event 1 has no final particle with id 11; it has 13, 22"):
         data(path)
     assert len(data(f"{path}?id=13", holdout=0)) == 3
-    path.write_text("HepMC::Version 3.02\nnonsense\n")
-    with pytest.raises(InputError, match=r"holds no events|cut off|cannot be read"):
-        data(path)
+    for text in ("HepMC::Version 3.02\nnonsense\n", "hello\n", ""):
+        path.write_text(text)
+        with pytest.raises(InputError, match="holds no whole event: it is empty, cut off in its first one, or another"):
+            data(path, bad_files="skip")
 
 
 def lhe(path, p):
@@ -298,6 +300,12 @@ def test_MeV_taken_for_GeV_is_named_and_converted_when_said(tmp_path):
     with pytest.raises(InputError, match="the beam has 50 GeV: these must be MeV"):
         data(f"{path}?beam=50")
     np.testing.assert_allclose(read_back(f"{path}?unit=MeV")[0], p, rtol=1e-6, atol=1e-5)
+    low = save(tmp_path / "low.csv", p * 100)  # of a beam of 5 GeV: below what beams of protons have in GeV
+    with pytest.raises(
+        InputError, match=r"5,0\d\d|4,9\d\d, and no beam of electrons has more than 1,500 GeV: these must"
+    ):
+        data(low)
+    assert data(f"{low}?beam=5000").spec.x.extra["events"]["beam"] == 5000
 
     def change(p):
         p[:, 3] *= 1000

@@ -25,7 +25,7 @@ from . import kinematics
 COLUMNS = ("px", "py", "pz", "E")
 MASSES = {11: 0.00051099895, 12: 0.0, 13: 0.1056583755, 14: 0.0, 15: 1.77693, 16: 0.0, 22: 0.0}  # GeV, by PDG id
 MASSES |= {211: 0.13957039, 321: 0.493677, 2112: 0.93956542, 2212: 0.93827209}
-HIGHEST = 7000.0  # GeV: no beam on Earth has more
+HIGHEST, ELECTRONS = 7000.0, 1500.0  # GeV: no beam on Earth has more; of electrons, the most that is planned (CLIC)
 FEW = 20  # beam energies that are listed
 GIVEN = {"beam": float, "target": float, "beam_id": int, "target_id": int, "id": int, "q2min": float, "unit": str}
 Found = tuple[list[Group], list[Group], list[str]]
@@ -184,17 +184,19 @@ def in_GeV(events: Events, where: str) -> Events:
     if facts.pop("unit", "GeV") == "MeV":
         return replace(events, p=events.p / 1000, facts=facts)
     top, beam = float(events.p[:, 3].max()), facts.get("beam") or (None if events.beam is None else events.beam.max())
-    highest = max(beam, facts.get("target") or 0) if beam else HIGHEST
     ratio = np.median(events.p[:, 3] / np.maximum(kinematics.momentum(events.p), 1e-300))
+    electrons = abs(facts["id"]) == 11 if facts.get("id") is not None else abs(ratio - 1) < 1e-6
+    highest = max(beam, facts.get("target") or 0) if beam else ELECTRONS if electrons else HIGHEST
     if 500 < ratio < 2000 or 0.0005 < ratio < 0.002:
         raise InputError(
             f"{where}: E is {ratio:.3g} times |p|: one is in MeV and the other in GeV; both must be in GeV"
         )
-    if top > 100 * highest or (not beam and top > HIGHEST):
-        known = f"the beam has {highest:g} GeV" if beam else f"no beam has more than {highest:,.0f} GeV"
+    if top > 100 * highest or (not beam and top > highest):
+        kind = "no beam of electrons" if electrons else "no beam"
+        known = f"the beam has {highest:g} GeV" if beam else f"{kind} has more than {highest:,.0f} GeV"
         raise InputError(
             f"{where}: the largest energy is {top:,.0f}, and {known}: these must be MeV. Say so with ?unit=MeV behind "
-            f"the file's name, and they are converted"
+            f"the file's name, and they are converted" + ("" if beam else "; or state the beam's GeV with ?beam=...")
         )
     return events
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -160,7 +161,7 @@ def read_hepmc(path: Path, facts: dict[str, Any], options: Options) -> Events:
     rows, beams, weights = [], [], []
     facts = dict(facts)
     try:
-        with pyhepmc.open(str(path), "r") as file:
+        with quiet(pyhepmc.Setup), pyhepmc.open(str(path), "r") as file:
             for event in file:
                 found = event.numpy.particles
                 if not len(found.pid):
@@ -176,6 +177,17 @@ def read_hepmc(path: Path, facts: dict[str, Any], options: Options) -> Events:
             raise
         raise InputError(f"{path} cannot be read as HepMC after event {len(rows):,}: {error}") from error
     return collected(path, rows, beams, weights, facts, cut, options)
+
+
+@contextmanager
+def quiet(setup: Any) -> Iterator[None]:
+    """Inside, HepMC keeps to itself what we say better: that an event is cut off."""
+    before = setup.print_errors, setup.debug_level
+    setup.print_errors, setup.debug_level = False, 0
+    try:
+        yield
+    finally:
+        setup.print_errors, setup.debug_level = before
 
 
 def ends_with(path: Path, mark: bytes) -> bool:
@@ -239,7 +251,11 @@ def collected(
 ) -> Events:
     notes = []
     if cut:
-        if options.bad_files == "stop" or not rows:
+        if not rows:
+            raise InputError(
+                f"{path} holds no whole event: it is empty, cut off in its first one, or another kind of file"
+            )
+        if options.bad_files == "stop":
             raise InputError(
                 f"{path} is cut off: it ends after {len(rows):,} whole events, without the line that closes such a "
                 f"file. Fetch it again, or take the whole events with --bad-files skip"
