@@ -143,13 +143,13 @@ def named(run: Run) -> str:
     return f"{run.path} --game {game}" if game.endswith(".py") else str(run.path)
 
 
-def measure(run: Run, n: int | None = None, repeats: int = 5, seed: int = 0) -> list[Card]:
+def measure(run: Run, n: int | None = None, repeats: int = 5, seed: int = 0, on: Data | None = None) -> list[Card]:
     """Metric cards, printed."""
     from .display import steps
     from .metrics import table
 
     with steps() as progress:
-        cards = run.evaluate(n, repeats, seed, progress)
+        cards = run.evaluate(n, repeats, seed, progress, on)
     print(table(cards))
     return cards
 
@@ -289,6 +289,7 @@ def evaluate(
     repeats: int = 5,
     seed: int = 0,
     json: Path | None = None,
+    on: str | None = None,
     game: str | None = None,
 ) -> None:
     """Measure a run's samples against its data, with spread and the real-against-real floor.
@@ -299,31 +300,46 @@ def evaluate(
         repeats: sets of samples
         seed: of the first set
         json: write the metric cards here, too
+        on: other data of the same kind to measure against, which goes to the screen and not into the run
         game: the Python file of a game of yours; loading it runs it
     """
     from . import report, runs
     from .metrics import to_json
 
     found = runs.find(run, game=game)
-    cards = measure(found, n, repeats, seed)
+    cards = measure(found, n, repeats, seed, other(on))
     if json:
         write_json(json, to_json(cards))
-    report.write(found)
+    if on is None:
+        report.write(found)
 
 
-def report(run: RunName, plots: Path | None = None, ensemble: str | None = None, game: str | None = None) -> None:
+def other(source: str | None) -> Data | None:
+    """Data that a run was not trained on: half of it to measure against, half for the floor."""
+    return None if source is None else open_data(source, DataOptions(holdout=0.5))
+
+
+def report(
+    run: RunName,
+    plots: Path | None = None,
+    ensemble: str | None = None,
+    on: str | None = None,
+    game: str | None = None,
+) -> None:
     """Write a run's report.html: samples, curves, nearest neighbours, metrics.
 
     Args:
         run: its folder, number or name, or "latest"
         plots: of events, a folder for the plots as PDF and PNG
         ensemble: of events, other runs, with commas between; the plots' band is the spread of all of them
+        on: of events, other data that the plots compare with
         game: the Python file of a game of yours; loading it runs it
     """
     from . import report, runs
 
     found = [runs.find(name, game=game) for name in (run, *filter(None, (ensemble or "").split(",")))]
-    print(report.write_plots(found, plots) if plots or ensemble else report.write(found[0]))
+    wanted = plots or ensemble or on
+    print(report.write_plots(found, plots, other(on)) if wanted else report.write(found[0]))
 
 
 # The zoo.

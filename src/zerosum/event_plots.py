@@ -13,7 +13,9 @@ from .conditions import conditional
 from .data.events import kinematics
 from .engine import draw
 from .errors import InputError
+from .judging import energies, told_energy
 from .metrics import events as metrics
+from .spec import Columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 REAL, FAKE, BAND = "black", "#c8102e", "#fbbf24"
 LEVELS = (0.01, 0.1, 0.2, 0.4, 0.6)  # contours, shares of the largest density, as in the paper
 MOST, SAMPLES = 50_000, 5  # events drawn, and samples behind a band
+BEAMS_DRAWN = 5  # beam energies at most that have plots of their own
 Beams = tuple[Any, Any] | None
 
 
@@ -58,30 +61,45 @@ def figures(
 
 
 def of_runs(these: Sequence[Run], data: Data) -> dict[str, Figure]:
-    """The plots of a run against the held-out part of its data, with five samples for the band; or, of several runs, of
-    their ensemble. A game that can be told the beams' energy is told those of the real events."""
-    first = these[0]
+    """The plots of a run against the held-out part of data, with five samples for the band; or, of several runs, of
+    their ensemble. A game that can be told the beams' energy is told those of the real events, and where there are
+    several of them, each has plots of its own."""
+    out = _of_runs(these, data)
+    parts = energies(these[0].game, these[0].spec, data)
+    if len(parts) > 1:
+        some = np.unique(np.linspace(0, len(parts) - 1, BEAMS_DRAWN).round().astype(int))
+        for energy, part in (parts[i] for i in some):
+            found = _of_runs(these, part, f", {energy:g} GeV")
+            out |= {f"{name}-{energy:g}GeV": found[name] for name in ("features", "x-q2")}
+    return out
+
+
+def _of_runs(these: Sequence[Run], data: Data, more: str = "") -> dict[str, Figure]:
+    """Of all of these events together."""
     facts = data.spec.x.extra["events"]
     batch = data.held_out.take(MOST, seed=0)
-    y = batch.y if "y" in data.spec else None
-    beam = None if y is None else data.spec.y.decode(y)[:, 0].astype(np.float64)
+    beam = data.spec.y.decode(batch.y)[:, 0].astype(np.float64) if "y" in data.spec else None
     e = kinematics.energies(facts, beam)
     w = batch.w[:, 0].double().numpy() if "w" in data.spec else None
     real = Drawn(data.spec.x.decode(batch.x), e, w)
 
     def sample(run: Run, seed: int) -> Drawn:
-        told = y if y is not None and conditional(run.game) else None
         if "events" not in run.spec.x.extra:
-            raise InputError(f"{run.name} generates no events, as {first.name} does")
-        x = draw(run.game, len(real.p), seed, y=told)
-        known = e if told is not None or beam is None else None
-        return Drawn(run.spec.x.decode(x), known)
+            raise InputError(f"{run.name} generates no events, as {these[0].name} does")
+        if not conditional(run.game) or not told_energy(run.spec.y) or e is None:
+            return Drawn(run.spec.x.decode(draw(run.game, len(real.p), seed)), e if beam is None else None)
+        codec = run.spec.y.codec
+        assert isinstance(codec, Columns)
+        y = codec.rows(np.broadcast_to(e[0], len(real.p))[:, None]).float()
+        return Drawn(run.spec.x.decode(draw(run.game, len(real.p), seed, y=y)), e)
 
-    fakes = [sample(first, seed) for seed in range(SAMPLES)] if len(these) == 1 else [sample(run, 0) for run in these]
+    fakes = [sample(these[0], seed) for seed in range(SAMPLES)] if len(these) == 1 else [sample(r, 0) for r in these]
     if any(f.e is None for f in fakes):  # a game that is told no energy: what needs it cannot be compared
         real = Drawn(real.p, None, w)
-    source = str(facts.get("source", "real")).partition(",")[0]
-    return figures(real, fakes, first.stats(), source, "samples" if len(these) == 1 else "generators")
+    source = str(facts.get("source", "real")).partition(",")[0] + more
+    return figures(
+        real, fakes, () if more else these[0].stats(), source, "samples" if len(these) == 1 else "generators"
+    )
 
 
 def save(drawn: dict[str, Figure], folder: Path) -> list[Path]:
@@ -187,7 +205,8 @@ def plane(real: Drawn, fake: Drawn, source: str) -> Figure:
     assert real.e is not None
     first, second = metrics.axes_2d(real.e, real.p)
     counts = [cells(d, first, second) for d in (real, fake)]
-    shares = [c / c.sum() for c, _ in counts]
+    totals = [len(d.p) if d.w is None else d.w.sum() for d in (real, fake)]  # those outside of the plane, too
+    shares = [c / total for (c, _), total in zip(counts, totals, strict=True)]
     s = 4 * real.e[0] * real.e[1]
     found, ndf = metrics.chi2_2d(fake.p, real.p, real.e, real.w)
     figure = Figure(figsize=(14, 4.6), layout="constrained")
@@ -203,7 +222,7 @@ def plane(real: Drawn, fake: Drawn, source: str) -> Figure:
         )
         axes.set_title(title, fontsize=12)
     figure.colorbar(mesh, ax=[left, middle], label="share of events in a cell", pad=0.01)
-    error = np.sqrt(sum(v / c.sum() ** 2 for c, v in counts))
+    error = np.sqrt(sum(v / total**2 for (_, v), total in zip(counts, totals, strict=True)))
     few = counts[0][0] + counts[1][0] < metrics.FEWEST
     pull = np.ma.masked_where(few, np.divide(shares[1] - shares[0], error, out=np.zeros_like(error), where=error > 0))
     mesh = right.pcolormesh(first, second, pull.T, vmin=-5, vmax=5, cmap="RdBu_r", rasterized=True)

@@ -9,7 +9,7 @@ import html
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
@@ -21,6 +21,7 @@ from .doctor.page import doctor
 from .engine import draw
 from .errors import InputError
 from .game import algorithm
+from .metrics.cards import Card, by_feature
 from .runs import Run
 from .spec import Columns
 from .views import SHOWN, view_of
@@ -254,15 +255,16 @@ def _events(run: Run, data: Data) -> str:
     return _section("Events", said, "".join(_figure(_raster(f), "") for f in found.values()))
 
 
-def write_plots(runs: list[Run], folder: Path | None) -> Path:
-    """Plots of events as PDF and PNG, of a run or of an ensemble of runs; returns the folder."""
+def write_plots(runs: list[Run], folder: Path | None, on: Data | None = None) -> Path:
+    """Plots of events as PDF and PNG, of a run or of an ensemble of runs, against held-out events of the run's data or
+    against those of other data; returns the folder."""
     from . import event_plots
 
     if folder is None:
-        raise InputError("--ensemble is for plots: say where with --plots DIR")
-    data = runs[0].data()
+        raise InputError("--ensemble and --on are for plots: say where with --plots DIR")
+    data = on or runs[0].data()
     if "x" not in data.spec or "events" not in data.spec.x.extra:
-        raise InputError(f"--plots draws events of particle physics, and {runs[0].name} has {data.spec}")
+        raise InputError(f"--plots draws events of particle physics, and {data.name} has {data.spec}")
     event_plots.save(event_plots.of_runs(runs, data), folder)
     return folder
 
@@ -311,21 +313,44 @@ def _metrics(run: Run) -> str:
     found = run.metrics()
     if found is None:
         return _section("Metrics", "Not measured yet.", f"<pre>zerosum evaluate {html.escape(str(run.path))}</pre>")
-    cards: list[dict[str, Any]] = found["cards"]
+    cards = [Card(**card) for card in found["cards"]]
+    quantities, features_of, others = by_feature(cards)
     head = "<tr><th>metric<th>samples<th>real data<th>better<th>n<th>against<th>source</tr>"
     rows = "".join(
-        f"<tr><td>{html.escape(c['name'])}{' *' if c['features'] else ''}<td>{_figures(c['value'], c['spread'])}"
-        f"<td>{_figures(c['floor'], c['floor_spread'])}<td>{c['better']}<td>{c['n_fake']:,} / {c['n_real']:,}"
-        f"<td>{c['split']}<td>{html.escape(c['source'])}<br><small>{html.escape(c['note'])}</small></tr>"
-        for c in cards
+        f"<tr><td>{html.escape(c.name)}{' *' if c.features else ''}{_two(c)}<td>{c.better}<td>{c.n_fake:,} / "
+        f"{c.n_real:,}<td>{c.split}<td>{html.escape(c.source)}<br><small>{html.escape(c.note)}</small></tr>"
+        for c in others
     )
-    features = {c["features"] for c in cards if c["features"]}
+    tables = [_by_feature(quantities, features_of)] * bool(features_of) + [f"<table>{head}{rows}</table>"]
+    features = {c.features for c in cards if c.features}
     said = (
-        f"At round {found['round']:,}. Mean &plusmn; standard deviation over {cards[0]['repeats']} sets of samples. "
+        f"At round {found['round']:,}. Mean &plusmn; standard deviation over {cards[0].repeats} sets of samples. "
         "<i>Real data</i> is the floor: the same metric with unseen real data in the samples' place."
         + "".join(f" * by the feature network {html.escape(f)}." for f in features)
     )
-    return _section("Metrics", said, f"<div class=wide><table>{head}{rows}</table></div>")
+    return _section("Metrics", said, "".join(f"<div class=wide>{table}</div>" for table in tables))
+
+
+def _by_feature(quantities: list[str], rows: dict[str, dict[str, Card]]) -> str:
+    """Cards of single features, a row a feature; below them what is said of each quantity."""
+    head = "".join(f"<th>{html.escape(quantity)}<th>real data" for quantity in quantities)
+    lines = "".join(
+        f"<tr><td>{html.escape(feature)}{''.join(_two(row.get(quantity)) for quantity in quantities)}</tr>"
+        for feature, row in rows.items()
+    )
+    first = next(iter(rows.values()))
+    said = "; ".join(
+        f"{quantity}: {', '.join(filter(None, (c.source, c.note)))}, {c.n_fake:,} / {c.n_real:,}, against {c.split}"
+        for quantity, c in first.items()
+    )
+    return f"<table><tr><th>feature{head}</tr>{lines}</table><p><small>{html.escape(said)}</small></p>"
+
+
+def _two(card: Card | None) -> str:
+    """Cells of a card's value and floor."""
+    if card is None:
+        return "<td>-<td>-"
+    return f"<td>{_figures(card.value, card.spread)}<td>{_figures(card.floor, card.floor_spread)}"
 
 
 def _again(run: Run) -> str:

@@ -23,8 +23,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
-from functools import cache, cached_property, partial
+from dataclasses import fields
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,14 +34,14 @@ import yaml
 from torch import Tensor
 
 from . import __version__, checkpoints, games, processes
-from .conditions import Condition, conditional, understand
+from .conditions import Condition, understand
 from .data import Data
 from .data import open as open_data
 from .engine import draw
 from .errors import InputError, nearest
 from .game import Game
+from .judging import by_energy, energies, judged_on
 from .metrics import Card, evaluate, evaluate_joint, evaluate_translations, to_json
-from .metrics.events import of_one_beam
 from .spec import Spec
 from .translation import directions, joint, translate
 
@@ -214,16 +214,20 @@ class Run:
         repeats: int = 5,
         seed: int = 0,
         progress: Callable[[str, float], None] | None = None,
+        on: Data | None = None,
     ) -> list[Card]:
         """Metric cards of its samples against its data; also written to metrics.json.
 
-        `progress(what, share)` is told what is being done, and the share that is done.
+        `progress(what, share)` is told what is being done, and the share that is done. `on` is other data of the same
+        kind to measure against, its held-out part; then nothing is written, and its other part makes the floor.
         """
+        if on is not None:
+            return judged_on(self, on, n, repeats, seed, progress)
         if not os.access(self.path, os.W_OK):  # said before the work, not after it
             raise PermissionError(errno.EACCES, "cannot be written to", str(self.path))
         game, data = self.game, self.data()
-        if conditional(game) and "x" in game.needs and "beams" in data.spec.x.extra.get("events", {}):
-            cards = self._by_beam(data, n, repeats, seed, progress)
+        if "x" in game.needs and (parts := energies(game, self.spec, data)):
+            cards = by_energy(self, parts, n, repeats, seed, progress)
         elif "x" in game.needs:
             cards = evaluate(self.draw, data, n=n, repeats=repeats, seed=seed, progress=progress)
         elif hasattr(game, "joint"):
@@ -232,17 +236,6 @@ class Run:
             ways = {way: lambda x, s, way=way: self.translate(x, way, s) for way in directions(game)}
             cards = evaluate_translations(ways, data, n=n, repeats=repeats, seed=seed, progress=progress)
         (self.path / "metrics.json").write_text(json.dumps({"round": self.rounds, "cards": to_json(cards)}, indent=1))
-        return cards
-
-    def _by_beam(
-        self, data: Data, n: int | None, repeats: int, seed: int, progress: Callable[[str, float], None] | None
-    ) -> list[Card]:
-        """Events of each beam energy, against real ones of the same."""
-        cards = []
-        for energy in data.spec.x.extra["events"]["beams"]:
-            here, sample = of_one_beam(data, energy), partial(self.draw, condition=energy)
-            found = evaluate(sample, here, n=n, repeats=repeats, seed=seed, progress=progress)
-            cards += [replace(card, name=f"{card.name} at {energy:g} GeV") for card in found]
         return cards
 
     def metrics(self) -> dict[str, Any] | None:

@@ -111,6 +111,17 @@ class Columns:
         mean, std = self.affine
         return self.values((x.detach().cpu().double() * std + mean).numpy())
 
+    def rows(self, values: np.ndarray) -> Tensor:
+        """What `decode` gives -> `[n, width]`, float64. A category that is not known here is none of those that are."""
+        parts = []
+        for i, c in enumerate(self.columns):
+            column = values[c.name] if values.dtype.names else values[:, i]
+            if c.categories:
+                parts.append(torch.tensor(column[:, None] == np.array(c.categories, dtype=object), dtype=torch.float64))
+            else:
+                parts.append((torch.tensor(column.astype(np.float64)) - c.mean)[:, None] / c.std)
+        return torch.cat(parts, 1)
+
     def values(self, values: np.ndarray) -> np.ndarray:
         """`[n, width]` in the user's units -> what `decode` gives."""
         out = [self._decode_column(c, values[:, block]) for c, block in zip(self.columns, self.blocks, strict=True)]

@@ -172,7 +172,7 @@ def test_evaluate_chooses_these_metrics_for_events(sample):
         return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:n]]
 
     cards = {c.name: c for c in metrics.evaluate(honest, opened, n=1000, repeats=1)}
-    assert {"chi2/ndf pz", "KS ln Q2", "W1 phi", "chi2/ndf (x, Q2)", "FPD", "KPD", "classifier AUC"} <= set(cards)
+    assert {"chi2/ndf pz", "KS Q2", "W1 phi", "chi2/ndf (x, Q2)", "FPD", "KPD", "classifier AUC"} <= set(cards)
     assert cards["chi2/ndf, mean"].split == "held-out"
     assert 0.7 < cards["chi2/ndf, mean"].value < 1.3
     assert cards["chi2/ndf, mean"].floor == pytest.approx(1, abs=0.3)

@@ -31,15 +31,36 @@ class Card:
     better: Literal["lower", "higher"]
     source: str  # the paper that defines it
     note: str = ""
+    of: str = ""  # the feature that its name ends in, where there is one card for each of several
+
+    @property
+    def quantity(self) -> str:
+        """What is measured of the feature."""
+        return self.name.removesuffix(self.of).rstrip()
+
+
+def by_feature(cards: Sequence[Card]) -> tuple[list[str], dict[str, dict[str, Card]], list[Card]]:
+    """Cards that are of one feature each, as a table: the quantities, and for each feature the cards under them; and
+    the other cards."""
+    quantities = list(dict.fromkeys(card.quantity for card in cards if card.of))
+    rows: dict[str, dict[str, Card]] = {}
+    for card in cards:
+        if card.of:
+            rows.setdefault(card.of, {})[card.quantity] = card
+    return quantities, rows, [card for card in cards if not card.of]
 
 
 def table(cards: Sequence[Card]) -> str:
     """The cards as aligned plain text: value and floor each with their spread, then sizes, then what the cards
-    share."""
-    head = ("metric", "value", "real data", "better", "reals", "samples", "against")
-    lines = [head, *(_line(card) for card in cards)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    text = ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines]
+    share. Cards of single features are a table of their own, one line a feature."""
+    quantities, rows, others = by_feature(cards)
+    text = []
+    if rows:
+        head = ("", *(cell for quantity in quantities for cell in (quantity, "real data")))
+        text = [*_aligned([head, *(_row(feature, quantities, row) for feature, row in rows.items())]), ""]
+    if others:
+        head = ("metric", "value", "real data", "better", "reals", "samples", "against")
+        text += _aligned([head, *(_line(card) for card in others)])
     networks = sorted({card.features for card in cards if card.features})
     repeats = sorted({card.repeats for card in cards})
     text.append("value: mean and standard deviation over " + ", ".join(map(str, repeats)) + " sets of samples;"
@@ -52,6 +73,17 @@ def to_json(cards: Sequence[Card]) -> list[dict[str, Any]]:
     return [
         {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in asdict(c).items()} for c in cards
     ]
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
+def _row(feature: str, quantities: Sequence[str], row: dict[str, Card]) -> tuple[str, ...]:
+    found = [row.get(quantity) for quantity in quantities]
+    cells = [("-", "-") if c is None else (_figure(c.value, c.spread), _figure(c.floor, c.floor_spread)) for c in found]
+    return feature, *(cell for pair in cells for cell in pair)
 
 
 def _line(card: Card) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ def evaluate(
     seed: int = 0,
     progress: Progress | None = None,
     features: FeatureNet | None = None,
+    trained: bool = True,
 ) -> list[Card]:
     """Metric cards for samples of the array x: `sample(n, seed)` gives `[n, *shape]` in model space.
 
@@ -47,6 +48,7 @@ def evaluate(
     By default n is 10,000 vectors or 2000 images, or what the held-out part has; metrics of quadratic cost take 2000 at
     most. With fewer than 20 held-out examples, or fewer than n, there is no floor.
 
+    `trained` tells whether the samples' model was trained on the training part: only then can it have copied that.
     Events of particle physics are compared by `metrics.events`, up to 100,000 of them.
     Tables are compared as encoded: numbers in standard deviations, categories one-hot. Images are looked at through
     `features`, by default a network trained on the data itself, and for some metrics as pixels, at most 64 a side.
@@ -67,7 +69,7 @@ def evaluate(
         measures = event_measures(data, n, seed)
     else:
         measures = image_measures(data, see, n, seed) if network else vector_measures(data, n, seed, unseen)
-    if unseen:
+    if unseen and trained:
         measures.append(copying_measure(data, _points, n, seed))
 
     values: list[Figures] = []
@@ -157,6 +159,7 @@ def _card(
         better=m.better,
         source=m.source,
         note=m.note,
+        of=m.of[m.names.index(name)] if m.of else "",
     )
 
 

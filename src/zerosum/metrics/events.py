@@ -357,15 +357,23 @@ def event_measures(data: Data, n: int, seed: int) -> list[Measure]:
 
     def measure(names: Sequence[str], compare: Callable[[np.ndarray], tuple[float, ...]], source: str, note: str = "",
                 n_real: int = len(reals), most: int = n) -> Measure:  # fmt: skip
+        of = tuple(word if (word := name.rpartition(" ")[2]) in words else "" for name in names)
         return Measure(
-            tuple(names), lambda x: compare(field.decode(x)), n_real, source, split="held-out", most=most, note=note
+            tuple(names),
+            lambda x: compare(field.decode(x)),
+            n_real,
+            source,
+            split="held-out",
+            most=most,
+            note=note,
+            of=of,
         )
 
-    words = [f"ln {f.name}" if f.log else f.name for f in features]
+    words = [f.name for f in features]
     half = min(len(rows), n)
     measures = [
         measure(
-            ["chi2/ndf, mean", *(f"chi2/ndf {f.name}" for f in features)],
+            ["chi2/ndf, mean", *(f"chi2/ndf {word}" for word in words)],
             chi2s,
             "test of homogeneity, errors of both samples",
             f"{BINS} bins and what lies outside; joined up to {FEWEST} events",
@@ -375,7 +383,7 @@ def event_measures(data: Data, n: int, seed: int) -> list[Measure]:
             ["W1, mean", *(f"W1 {word}" for word in words)],
             distances,
             "Wasserstein-1, exact in one dimension",
-            "in standard deviations of the real feature",
+            "in standard deviations of the real feature; of ln x and ln Q2",
         ),
         measure(["correlation, worst", "correlation, mean"], linear, "Pearson's, |difference| over pairs of features"),
         measure(

@@ -46,6 +46,7 @@ class Measure:
     most: int = PAIRS  # samples it takes
     note: str = ""
     floor: tuple[float, float] | None = None  # value and spread, where theory gives them
+    of: tuple[str, ...] = ()  # for each of the names, the feature that it ends in, or ""
 
 
 class Sight:
