@@ -4,6 +4,7 @@ import json
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -98,9 +99,31 @@ def test_an_unknown_comparison_names_the_nearest():
 def test_events_a_second():
     from zerosum.bench import events
 
-    way = events.Way(8, 1, 2, batch=10)
-    turn = events.generated(way)
-    assert turn() == 10
-    row = events.timed(way.name, turn, repeats=1)
-    assert row["name"] == "1x8, z 2, batch 10"
-    assert row["rate"] > 10
+    game, spec = events.Size(8, 1, 2).untrained()
+    same = {}
+    for form in (events.Form(batch=50), events.Form("onnx", batch=50), events.Form("eager", "mixed", batch=50)):
+        same[form.kind, form.precision] = form.maker(game, spec)(seed=3)
+        assert same[form.kind, form.precision].shape == (50, 4)
+    plain = same["eager", "float32"]
+    np.testing.assert_allclose(same["onnx", "float32"], plain, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(same["eager", "mixed"], plain, rtol=0.1, atol=0.5)
+    assert not np.array_equal(same["eager", "mixed"], plain), "nothing was put into bfloat16"
+    maker = events.Form(batch=10).maker(game, spec)
+    assert events.timed(lambda: len(maker(-1)), repeats=1)["rate"] > 10
+
+
+def test_what_a_form_costs_stands_beside_its_speed(capsys, monkeypatch):
+    from zerosum.bench import events
+
+    monkeypatch.setattr(events, "LEAST", 0.01)
+    monkeypatch.setattr(events.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(events, "in_onnxruntime", lambda game, spec: (_ for _ in ()).throw(InputError("no onnx here")))
+    size = events.Size(8, 1, 2)
+    forms = (events.Form(batch=20), events.Form("onnx", batch=20))
+    rows = events.compared([(size.name, *size.untrained())], 1, forms, lambda maker: {"chi2": float(len(maker(0)))})
+    assert rows[0]["chi2"] == 20
+    assert rows[1]["failed"] == "no onnx here"
+    said = capsys.readouterr().out
+    assert "Pythia is not installed" in said
+    assert "1x8, z 2, eager, batch 20" in said
+    json.dumps(rows)

@@ -9,7 +9,8 @@ every checkpoint.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -121,7 +122,8 @@ class Features(Columns):
 class Completed(nn.Module):
     """Ends a generator: written columns `[n, written]` -> the whole row `[n, width]`, differentiably.
 
-    Augmented features are kept within three times the range of the data, so that a stray fake cannot blow up D.
+    Augmented features are kept within three times the range of the data, so that a stray fake cannot blow up D. While
+    `bare`, they are left out: D alone reads them.
     """
 
     mean: Tensor
@@ -131,6 +133,7 @@ class Completed(nn.Module):
 
     def __init__(self, codec: Features):
         super().__init__()
+        self.bare = False
         self.codec, self.chances = codec, [i for i, step in enumerate(codec.steps) if step.chancy]
         self.formulas = [formula(text)[0] for _, text in codec.augmented]
         mean, std = codec.affine
@@ -153,12 +156,25 @@ class Completed(nn.Module):
             )
         written = torch.cat([v if v.ndim == 2 else v[:, None] for v in named.values()], 1)
         written = (written - self.mean[:w]) / self.std[:w]
-        if not self.formulas:
+        if self.bare or not self.formulas:
             return written
         known: dict[str, Value] = {**self.codec.inverse(named), **dict(self.codec.constants)}
         more = torch.stack([torch.as_tensor(f(known, True)).expand(x.shape[0]) for f in self.formulas], 1)
         more = torch.minimum(torch.maximum(more, self.low), self.high)
         return torch.cat([written, (more - self.mean[w:]) / self.std[w:]], 1)
+
+
+@contextmanager
+def written_only(network: nn.Module) -> Iterator[None]:
+    """Inside, rows end with what is written of them, `[n, written]`: all that decoding reads."""
+    ends = [m for m in network.modules() if isinstance(m, Completed)]
+    for m in ends:
+        m.bare = True
+    try:
+        yield
+    finally:
+        for m in ends:
+            m.bare = False
 
 
 def expressions(

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from .conditions import conditional
 from .errors import InputError
-from .features import Features
+from .features import Features, written_only
 from .game import Game
 from .priors import Prior
 from .spec import Columns, Field, Pixels, Spec
@@ -38,7 +38,8 @@ def units(x: Tensor, field: Field) -> Tensor:
     if not isinstance(codec, Columns):
         raise InputError(f"only pictures and rows of numbers can be exported; this is {field}")
     mean, std = codec.affine
-    values = x.double() * std + mean
+    w = x.shape[1]  # perhaps only what is written of a row
+    values = x.double() * std[:w] + mean[:w]
     named, columns = values, codec.columns
     if isinstance(codec, Features):
         named, columns = codec.inverse(codec.columns_of(values[:, : codec.written])), codec.user.columns
@@ -78,11 +79,15 @@ class Portable(nn.Module):
                 del prior.forward
 
     def rows(self, *inputs: Tensor) -> Tensor:
-        """Samples as games see them."""
+        """Samples as games see them, without augmented columns."""
         given = dict(zip(self.inputs, inputs, strict=True))
         y = {"y": given["y"]} if self.conditional else {}
-        with self._draws(lambda name, prior, n: given[name]):
+        with written_only(self.game), self._draws(lambda name, prior, n: given[name]):
             return self.game.sample(inputs[0].shape[0], **y)
+
+    def noise(self, n: int) -> tuple[Tensor, ...]:
+        """A draw of every input but a condition, in their order."""
+        return tuple(type(prior).forward(prior, n) for prior in self.priors.values())
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return units(self.rows(*inputs), self.field)

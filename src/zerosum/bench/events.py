@@ -1,90 +1,204 @@
 """Scattering events a second of one core: generators of several sizes beside Pythia, in one process.
 
 Counted from the noise to px, py, pz, E in GeV, float64, inverse transform included; in CPU time, so a busy machine does
-not count. Speed does not depend on the weights, so these are not trained. `times` is the ratio to Pythia's hard process
-alone, the fastest way to the scattered electron; showers and hadrons make Pythia slower and leave it as it is.
+not count, though one that shares its caches and clock does. Speed does not depend on the weights: without runs to time,
+generators are not trained. `times` is the ratio to Pythia's hard process alone, called and read from Python, which is
+the fastest way to the scattered electron; showers and hadrons make Pythia slower and leave the electron as it is.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import statistics
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..data import open as open_data
 from ..data.events import pythia
 from ..engine import Engine
+from ..errors import InputError
+from ..game import Game
 from ..games.fatgan import FATGAN
-from ..portable import units
+from ..portable import Portable, export
 from ..runs import versions
+from ..spec import Spec
 
 FEATURES: dict[str, Any] = dict(features="cartesian", transform="px/py:isotropic")
 LEAST = 0.5  # CPU seconds of one timing
+Maker = Callable[[int], np.ndarray]  # seed -> one batch of events `[batch, 4]`, GeV
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way to events: a generator of `depth` hidden layers of `width`, a batch at a time."""
+class Size:
+    """A generator of `depth` hidden layers of `width`."""
 
     width: int
     depth: int
     z: int
-    batch: int = 10_000
-    compiled: bool = False
-    bf16: bool = False
 
     @property
     def name(self) -> str:
-        kind = " compiled" * self.compiled + " bf16" * self.bf16
-        return f"{self.depth}x{self.width}, z {self.z}, batch {self.batch:,}{kind}"
+        return f"{self.depth}x{self.width}, z {self.z}"
+
+    def untrained(self) -> tuple[Game, Spec]:
+        data = open_data("ep", **FEATURES)
+        game = FATGAN(g_width=self.width, g_depth=self.depth, z_dim=self.z, width=8, depth=1)
+        return Engine(game, data, batch=8).game.eval().requires_grad_(False), data.spec
 
 
-WAYS = (
-    Way(512, 5, 100),  # the authors'
-    Way(128, 4, 32),
-    *(Way(64, 4, 8, batch) for batch in (1000, 10_000, 100_000)),
-    Way(64, 4, 8, bf16=True),
-    Way(64, 4, 8, compiled=True),
-    Way(32, 4, 8),
-    Way(32, 4, 8, compiled=True),
-    Way(32, 3, 4, compiled=True),
+@dataclass(frozen=True)
+class Form:
+    """How a generator is run, a batch at a time. `mixed` keeps the last layer in float32, whose output is T itself."""
+
+    kind: Literal["eager", "compiled", "onnx"] = "eager"
+    precision: Literal["float32", "bfloat16", "mixed"] = "float32"
+    batch: int = 10_000
+
+    @property
+    def name(self) -> str:
+        precision = {"float32": "", "bfloat16": ", bfloat16", "mixed": ", bfloat16 but for the last layer"}
+        return f"{self.kind}{precision[self.precision]}, batch {self.batch:,}"
+
+    def maker(self, game: Game, spec: Spec) -> Maker:
+        """Makes one batch after another; from the same seed, of every form the same noise."""
+        graph = Portable(deepcopy(game), spec)
+        if self.precision != "float32":
+            lowered(graph.game, self.precision == "mixed")
+        forward: Callable[..., Tensor] = graph
+        if self.kind == "onnx":
+            forward = in_onnxruntime(game, spec)
+        elif self.kind == "compiled":
+            program = torch.export.export(graph, graph.noise(self.batch)).module()
+            forward = torch.compile(program, dynamic=False, options={"freezing": True})
+
+        @torch.no_grad()
+        def events(seed: int) -> np.ndarray:
+            if seed >= 0:
+                torch.manual_seed(seed)
+            return forward(*graph.noise(self.batch)).numpy()
+
+        return events
+
+
+class Lowered(nn.Module):
+    """Layers in bfloat16 between a float32 input and output; the last one in float32 where it is `mixed`."""
+
+    def __init__(self, layers: nn.Sequential, mixed: bool):
+        super().__init__()
+        body, last = layers[:-1], layers[-1]
+        self.body, self.last = body.bfloat16(), last if mixed else last.bfloat16()
+        self.mixed = mixed
+
+    def forward(self, z: Tensor) -> Tensor:
+        h = self.body(z.bfloat16())
+        return self.last(h.float() if self.mixed else h).float()
+
+
+def lowered(game: Game, mixed: bool) -> None:
+    """Puts the perceptron of a game's generator into bfloat16."""
+    assert isinstance(game.G, nn.Sequential)
+    first = game.G[0]
+    assert isinstance(first, nn.Sequential)
+    game.G[0] = Lowered(first, mixed)
+
+
+def in_onnxruntime(game: Game, spec: Spec) -> Callable[..., Tensor]:
+    """The exported graph, one thread."""
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "g.onnx"
+        export(game, spec, path)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        session = onnxruntime.InferenceSession(path, options)
+    names = [i.name for i in session.get_inputs()]
+
+    def forward(*inputs: Tensor) -> Tensor:
+        given = {name: v.numpy() for name, v in zip(names, inputs, strict=True)}
+        return torch.from_numpy(np.asarray(session.run(None, given)[0]))
+
+    return forward
+
+
+SIZES = (Size(512, 5, 100), Size(128, 4, 32), Size(64, 4, 8), Size(32, 4, 8), Size(32, 3, 4))  # the first: the authors'
+FORMS = (
+    *(Form(batch=batch) for batch in (1000, 10_000, 100_000)),
+    Form("compiled"),
+    Form("compiled", batch=2000),
+    Form("eager", "mixed"),
+    Form("compiled", "mixed"),
+    Form("compiled", "bfloat16"),
+    Form("onnx"),
 )
 
 
 def run(repeats: int = 5) -> list[dict[str, Any]]:
-    """Time every way, print a line each, and give the rows."""
+    """Time every size in every form, print a line each, and give the rows."""
+    return compared([(size.name, *size.untrained()) for size in SIZES], repeats)
+
+
+def compared(
+    generators: Sequence[tuple[str, Game, Spec]],
+    repeats: int,
+    forms: Sequence[Form] = FORMS,
+    judge: Callable[[Maker], dict[str, float]] = lambda maker: {},
+) -> list[dict[str, Any]]:
+    """The same of these generators, each under its name; what `judge` finds in the events of each is added."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    print(f"{'events':44} {'a CPU second':>12} {'spread':>8} {'times':>6}   one thread", flush=True)
+    print(f"{'events, one thread':64} {'a CPU second':>12} {'spread':>8} {'times':>6}", flush=True)
     rows: list[dict[str, Any]] = []
     if importlib.util.find_spec("pythia8mc"):
-        for name, off in (("Pythia, hard process", True), ("Pythia, showers and hadrons", False)):
-            rows.append(timed(name, partial(simulated, *simulator(off)), repeats))
+        for name, off, read in (
+            ("Pythia, hard process", True, True),
+            ("Pythia, hard process, electron not read", True, False),
+            ("Pythia, showers and hadrons", False, True),
+        ):
+            turn = partial(simulated, *simulator(off), read=read)
+            rows.append({"name": name, "form": "", **timed(turn, repeats)})
             told(rows[-1], rows[0])
     else:
         print("Pythia is not installed: pip install 'zerosum[physics]'")
-    for way in WAYS:
-        rows.append(timed(way.name, generated(way), repeats))
-        told(rows[-1], rows[0])
+    for name, game, spec in generators:
+        for form in forms:
+            row: dict[str, Any] = {"name": name, "form": form.name}
+            try:
+                maker = form.maker(game, spec)
+                row |= timed(lambda maker=maker: len(maker(-1)), repeats) | judge(maker)
+            except (InputError, RuntimeError, ImportError) as error:
+                row["failed"] = str(error).strip().splitlines()[0][:200]
+            rows.append(row)
+            told(row, rows[0])
     torch.set_num_threads(threads)
     return rows
 
 
 def told(row: dict[str, Any], first: dict[str, Any]) -> None:
+    """One line; `times` is put into the row."""
+    label = ", ".join(filter(None, (row["name"], row["form"])))
+    if "failed" in row:
+        print(f"{label:64} {row['failed']}", flush=True)
+        return
     row["times"] = row["rate"] / first["rate"] if first["name"].startswith("Pythia") else None
     times = "" if row["times"] is None else f"{row['times']:6.2f}"
-    print(f"{row['name']:44} {row['rate']:12,.0f} {row['spread']:8,.0f} {times}", flush=True)
+    more = "".join(f"  {k} {v:.4g}" for k, v in row.items() if k.startswith(("chi2", "share")))
+    print(f"{label:64} {row['rate']:12,.0f} {row['spread']:8,.0f} {times}{more}", flush=True)
 
 
-def timed(name: str, turn: Callable[[], int], repeats: int) -> dict[str, Any]:
-    """Events a CPU second: the median of `repeats` timings, after one turn that does not count."""
+def timed(turn: Callable[[], int], repeats: int) -> dict[str, Any]:
+    """Events a CPU second: the median of `repeats` timings, after two turns that do not count."""
+    turn()
     turn()
     rates = []
     for _ in range(repeats):
@@ -93,33 +207,7 @@ def timed(name: str, turn: Callable[[], int], repeats: int) -> dict[str, Any]:
             made += turn()
         rates.append(made / (time.process_time() - began))
     spread = statistics.stdev(rates) if repeats > 1 else 0.0
-    return {
-        "name": name,
-        "rate": statistics.median(rates),
-        "spread": spread,
-        "repeats": repeats,
-        "versions": versions(),
-    }
-
-
-def generated(way: Way) -> Callable[[], int]:
-    """A turn that makes one batch of events."""
-    data = open_data("ep", **FEATURES)
-    game = Engine(FATGAN(width=way.width, depth=way.depth, z_dim=way.z), data, batch=8).game
-    game.eval().requires_grad_(False)
-
-    def events(z: Tensor) -> Tensor:
-        return units(game.G(z), data.spec.x)
-
-    forward = torch.compile(events) if way.compiled else events
-
-    @torch.inference_mode()
-    def turn() -> int:
-        with torch.autocast("cpu", torch.bfloat16, enabled=way.bf16):
-            forward(game.prior(way.batch))
-        return way.batch
-
-    return turn
+    return {"rate": statistics.median(rates), "spread": spread, "repeats": repeats, "versions": versions()}
 
 
 def simulator(process_only: bool) -> tuple[Any, Any]:
@@ -135,11 +223,14 @@ def simulator(process_only: bool) -> tuple[Any, Any]:
     return made, made.process if process_only else made.event
 
 
-def simulated(made: Any, event: Any, n: int = 2000) -> int:
+def simulated(made: Any, event: Any, n: int = 2000, read: bool = True) -> int:
     """A turn of Pythia's: the scattered electrons of `n` events."""
-    momenta = []
-    while len(momenta) < n:
-        if made.next():
+    momenta, done = [], 0
+    while done < n:
+        if not made.next():
+            continue
+        done += 1
+        if read:
             electron = next(event[i] for i in range(5, event.size()) if event[i].id() == 11)
             momenta.append((electron.px(), electron.py(), electron.pz(), electron.e()))
     return n

@@ -26,7 +26,7 @@ class CFATGAN(DSGAN):
         hidden, leaky, c = [self.width] * self.depth, nn.LeakyReLU(0.2), spec.y.size
         copies = 0 < spec.x.written[0] - c and columns(spec.x)[:c] == columns(spec.y)
         self.prior, self.conditions, self.copied = Normal(self.z_dim), Conditions(spec.y), c * copies
-        self.G = mlp(self.z_dim + c, *hidden, spec.x.written[0] - self.copied, act=lambda: leaky)
+        self.G = mlp(self.z_dim + c, *self.writer, spec.x.written[0] - self.copied, act=lambda: leaky)
         self.complete = output(spec.x)
         self.D = Discriminator(mlp(spec.x.size + c, *hidden, act=lambda: leaky, last=leaky), self.width)
 

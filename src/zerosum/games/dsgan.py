@@ -22,6 +22,8 @@ class DSGAN(Game):
     z_dim: int = 100
     width: int = 512  # of each hidden layer
     depth: int = 5  # hidden layers, of G and of D
+    g_width: int | None = None  # of G's hidden layers alone: a small G makes events faster
+    g_depth: int | None = None
     lam: float = 10.0
     n_critic: int = 5
     lr: float = 1e-4
@@ -30,8 +32,13 @@ class DSGAN(Game):
     def build(self, spec: Spec) -> None:
         hidden, leaky = [self.width] * self.depth, nn.LeakyReLU(0.2)
         self.prior = Normal(self.z_dim)
-        self.G = nn.Sequential(mlp(self.z_dim, *hidden, *spec.x.written, act=lambda: leaky), output(spec.x))
+        self.G = nn.Sequential(mlp(self.z_dim, *self.writer, *spec.x.written, act=lambda: leaky), output(spec.x))
         self.D = Discriminator(mlp(spec.x.size, *hidden, act=lambda: leaky, last=leaky), self.width)
+
+    @property
+    def writer(self) -> list[int]:
+        """Widths of G's hidden layers."""
+        return [self.g_width or self.width] * (self.g_depth or self.depth)
 
     def players(self) -> dict[str, Player]:
         adam = Adam(self.lr, betas=(0.5, 0.9))
