@@ -42,13 +42,25 @@ class BiGAN(Game):
         """G(E(x))"""
         return self.render(self.encode(x))
 
+    def score(self, x: Tensor) -> Tensor:
+        """0.9 |x - G(E(x))| + 0.1 |f(x, E(x)) - f(G(E(x)), E(x))|, `[n]`, f being D's last hidden layer: the score of
+        Zenati et al. 2018, arXiv:1802.06222, Sec. 3, not of the paper."""
+        z = self.encode(x)
+        made, shown = self.render(z), z * float(self.joint)
+        features = self.D.layers(x, shown) - self.D.layers(made, shown)
+        return 0.9 * (x - made).abs().flatten(1).sum(1) + 0.1 * features.abs().sum(1)
+
     def judge(self, x: Tensor, z: Tensor) -> Tensor:
         return self.D(x, z * float(self.joint))
+
+    def infer(self, x: Tensor) -> Tensor:
+        """The code that D is shown beside x."""
+        return self.E(x)
 
     def pairs(self, batch) -> tuple[Tensor, Tensor]:
         """D of (x, E(x)) and of (G(z), z)."""
         z = self.latent(batch.n)
-        return self.judge(batch.x, self.E(batch.x)), self.judge(self.render(z), z)
+        return self.judge(batch.x, self.infer(batch.x)), self.judge(self.render(z), z)
 
     def discriminate(self, batch):
         """-E log D(x, E(x)) - E log(1 - D(G(z), z))"""

@@ -79,4 +79,11 @@ class Joint(nn.Module):
         self.joint = nn.Sequential(hidden, nn.Dropout(dropout), nn.Linear(width, 1))
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.joint(torch.cat([self.features(x), self.embedding(y)], 1)).squeeze(1)
+        return self.joint(self.together(x, y)).squeeze(1)
+
+    def together(self, x: Tensor, y: Tensor) -> Tensor:
+        return torch.cat([self.features(x), self.embedding(y)], 1)
+
+    def layers(self, x: Tensor, y: Tensor) -> Tensor:
+        """The last hidden layer, `[n, width]`."""
+        return self.joint[:-1](self.together(x, y))
