@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .spec import Field, Spec
 
 RunName = Positional[Annotated[str, arg(metavar="RUN")]]
-Pictures = Positional[Annotated[tuple[str, ...], arg(metavar="[PICTURE ...]")]]
+Pictures = Positional[Annotated[tuple[str, ...], arg(metavar="[FILE ...]")]]
 Term = tuple[str, str]  # a sign, and numbers of samples or names of pictures, "3,7,12"
 
 
@@ -118,11 +118,11 @@ def edit(
     out: Path | None = None,
     game: str | None = None,
 ) -> None:
-    """Change samples, or pictures of yours, along a direction or under another condition.
+    """Change samples, or pictures or rows of yours, along a direction or under another condition.
 
     Args:
         run: its folder, number or name, or "latest"
-        pictures: files; samples of the run if none is given
+        pictures: files; tables where the run makes rows; samples of the run if none is given
         direction: sefa:0, pca:1, or a class or attribute of the run's data, towards which to go
         amount: how far to go both ways
         condition: what they are to become, all else being kept; as for sample
@@ -130,7 +130,7 @@ def edit(
         seed: of the samples
         steps: pictures in a row of a direction
         extrapolate: allow conditions outside of the range trained on
-        out: .png; edit.png in the run folder if not said
+        out: .png, or .csv where the run makes rows; edit.png in the run folder if not said
         game: the Python file of a game of yours; loading it runs it
     """
     import torch
@@ -140,7 +140,7 @@ def edit(
     found, made, spec = opened(run, game)
     if (direction is None) == (condition is None):
         raise InputError("edit along --direction sefa:0, pca:0 or NAME, or towards --condition ...: one of the two")
-    given = read_pictures(pictures, spec.x) if pictures else None
+    given = read_given(pictures, spec.x) if pictures else None
     path = out or found.path / "generated" / "edit.png"
     if condition is not None:
         y = conditions.understand(made, spec, asked(condition), condition, extrapolate)
@@ -175,41 +175,44 @@ def invert(
     out: Path | None = None,
     game: str | None = None,
 ) -> None:
-    """Find latents that give pictures of yours, or held-out ones of the run's data.
+    """Find latents that give pictures or rows of yours, or held-out ones of the run's data.
 
     Args:
         run: its folder, number or name, or "latest"
-        pictures: files; held-out pictures if none is given
+        pictures: files; tables where the run makes rows; held-out examples if none is given
         method: encoder, optimise, or hybrid: the encoder's answer, then optimised. Games without an encoder get one,
             trained on the spot, where it is asked for
         steps: of the search
         restarts: searches from random latents, of which the best is kept
         condition: of the pictures; tried out if not said
-        n: held-out pictures
+        n: held-out examples
         seed: of what is random
-        out: .png shows them above what was found; .npz holds latents and errors; invert.png if not said
+        out: .png shows them above what was found, .csv, of rows, too; .npz holds latents and errors; invert.png if not
+            said
         game: the Python file of a game of yours; loading it runs it
     """
     import numpy as np
     import torch
 
-    from . import conditions, latent
+    from . import conditions, export, latent
 
     found, made, spec = opened(run, game)
     latent.need(made, "latent")
     if pictures:
-        x, y = read_pictures(pictures, spec.x), None
+        x, y = read_given(pictures, spec.x), None
     else:
         batch = found.data().held_out.take(n, seed)
         x, y = batch.x, batch.y if conditions.conditional(made) else None
     y = conditions.understand(made, spec, len(x), condition) if condition is not None else y
     back = inverted(made, spec, x, method, y, steps, restarts, seed)
     path = out or found.path / "generated" / "invert.png"
+    unit = "of pictures in [-1, 1]" if spec.x.kind == "image" else "of numbers in standard deviations"
     told = "" if back.y is None else f"; as {', '.join(conditions.caption(spec.y, back.y)[:8])}"
-    print(f"mean square error {back.error.mean():.4g} of pictures in [-1, 1]{told}", file=sys.stderr)
+    print(f"mean square error {back.error.mean():.4g} {unit}{told}", file=sys.stderr)
     if path.suffix.lower() == ".npz":
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, allow_pickle=False, z=back.z.numpy(), error=back.error.numpy(), x=spec.x.decode(back.x))
+        made_of = export.without_objects(spec.x.decode(back.x))
+        np.savez(path, allow_pickle=False, z=back.z.numpy(), error=back.error.numpy(), x=made_of)
         print(path)
         return
     show(torch.cat([x, back.x]), spec.x, path, len(x), found)
@@ -272,9 +275,12 @@ def default(field: Field, name: str) -> str:
 
 
 def show(x: Tensor, field: Field, path: Path, columns: int, run: Run) -> None:
-    """Write it, and say where."""
+    """Write it, and say where: in pictures, or rows as a table."""
     from . import export
 
+    if field.kind != "image" and path.suffix.lower() in (".csv", ".parquet"):
+        print(export.write(x, field, path))
+        return
     reference = None if field.kind == "image" else run.data().take(1000).x
     print(export.frames(x, field, path, columns, reference))
 
@@ -287,16 +293,29 @@ def beside(given: Tensor, made: Tensor, columns: int) -> Tensor:
     return torch.cat([given[:, None], rows], 1).flatten(0, 1)
 
 
-def read_pictures(names: tuple[str, ...], field: Field) -> Tensor:
-    """Pictures as the run's, scaled and their colours changed where need be, which is said."""
-    from .data.images import as_field
+def read_given(names: tuple[str, ...], field: Field) -> Tensor:
+    """Pictures as the run's, scaled and their colours changed where need be, which is said; or rows of tables."""
+    import torch
 
-    if field.kind != "image":
-        raise InputError(f"this run makes rows of numbers, not pictures: {', '.join(names)}")
-    x, notes = as_field([Path(name) for name in names], field)
-    for note in notes:
-        print(f"zerosum: {note}", file=sys.stderr)
-    return x
+    from .data.images import as_field
+    from .data.tables import SUFFIXES, is_table, read_table, rows_of
+    from .spec import Columns
+
+    paths = [Path(name) for name in names]
+    if field.kind == "image":
+        x, notes = as_field(paths, field)
+        for note in notes:
+            print(f"zerosum: {note}", file=sys.stderr)
+        return x
+    assert isinstance(field.codec, Columns)
+    for path in paths:
+        if not is_table(path):
+            raise InputError(
+                f"this run makes rows of numbers, not pictures: {path}; tables end in {', '.join(SUFFIXES)}"
+            )
+        if not path.is_file():
+            raise InputError(f"there is no file {str(path)!r}")
+    return torch.cat([rows_of(read_table(path), field.codec, str(path)) for path in paths])
 
 
 def inverted(
@@ -331,7 +350,7 @@ def term_latents(game: Game, spec: Spec, text: str, seed: int) -> Tensor:
     if all(w.isdecimal() for w in words):
         numbers = [int(w) for w in words]
         return latent.latents(game, max(numbers) + 1, seed)[numbers]
-    return inverted(game, spec, read_pictures(tuple(words), spec.x)).z
+    return inverted(game, spec, read_given(tuple(words), spec.x)).z
 
 
 def towards(run: Run, game: Game, direction: str) -> Tensor:

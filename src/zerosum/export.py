@@ -121,6 +121,7 @@ def still(x: Tensor, codec: Pixels) -> Image.Image:
 
 
 MOVING = {".gif": "GIF", ".apng": "PNG", ".webp": "WEBP"}
+FILMS = (".mp4", ".webm", ".mov", ".avi", ".mkv")  # their encoders are not among what zerosum installs
 
 
 def frames(
@@ -131,7 +132,8 @@ def frames(
     if field.kind != "image" or suffix not in MOVING:
         if suffix != ".png":
             kinds = [".png"] if field.kind != "image" else [".png", *MOVING]
-            raise InputError(f"cannot write this as {path.suffix or 'a folder'!r}; --out takes {', '.join(kinds)}")
+            film = "; ffmpeg makes a film of a .gif" if suffix in FILMS and field.kind == "image" else ""
+            raise InputError(f"cannot write this as {path.suffix or 'a folder'!r}; --out takes {', '.join(kinds)}{film}")
         path.parent.mkdir(parents=True, exist_ok=True)
         shown = pictures.grid(x, columns) if field.kind == "image" else pictures.picture(x, field, reference)
         shown.save(path)

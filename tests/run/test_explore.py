@@ -12,7 +12,7 @@ import zerosum as zs
 from zerosum import anomaly, explore, latent
 from zerosum.data import open as open_data
 
-from .conftest import TINY
+from .conftest import TINY, write_table
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +49,25 @@ def test_mix_edit_and_invert(zerosum, here, pictures_run, digits_run):
     assert status == 0, err
 
 
+def test_rows_of_a_table_are_inverted_and_edited(zerosum, here, table_run):
+    given = pl.read_csv(write_table(here / "mine.csv", 3)).drop("bought")
+    status, _, err = zerosum("edit", table_run.path, "mine.csv", "--condition", "yes; no", "--out", "e.csv")
+    assert status == 0, err
+    made = pl.read_csv(here / "e.csv")
+    assert made.columns == given.columns
+    assert made[::3].equals(given), "each row before what is made of it, in the user's units"
+    assert len(made) == 9
+    words = ("invert", table_run.path, "mine.csv", "--steps", 3, "--restarts", 1, "--condition", "no", "--out", "i.npz")
+    assert zerosum(*words)[0] == 0
+    assert np.load(here / "i.npz", allow_pickle=False)["x"]["town"][0] in ("Paris", "Rome", "New York")
+    given.with_columns(town=pl.lit("Roma")).write_csv(here / "odd.csv")
+    given.drop("income").write_csv(here / "short.csv")
+    for name, message in (("odd", "'town' was never 'Roma' .* did you mean 'Rome'"), ("short", "no column 'income'")):
+        status, _, err = zerosum("invert", table_run.path, f"{name}.csv")
+        assert status == 2
+        assert re.search(message, err), err
+
+
 def test_latents_of_a_mix_are_those_of_the_samples(digits_run):
     z = latent.latents(digits_run.game, 10, seed=2)
     torch.testing.assert_close(latent.render(digits_run.game, z), digits_run.draw(10, seed=2))
@@ -83,7 +102,7 @@ def test_baselines_find_what_is_strange():
         ("walk {digits} --condition 3", "GAN cannot be told what to draw"),
         ("walk {digits} --sweep", "GAN cannot be told what to draw"),
         ("walk {digits} --n 1", "-n must be 2 or more, not 1"),
-        ("walk {digits} --out a.mp4", r"cannot write this as '.mp4'; --out takes .png, .gif"),
+        ("walk {digits} --out a.mp4", r"cannot write this as '.mp4'; --out takes .png, .gif, .*ffmpeg makes a film"),
         ("mix {digits} [1,x]", "there is no file 'x'|there is no file '1'"),
         ("mix {digits} -1", "must be like"),
         ("edit {digits}", "edit along --direction .* one of the two"),

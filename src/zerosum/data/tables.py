@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..errors import InputError
+from ..errors import InputError, nearest
+from ..features import Features
 from ..spec import Column, Columns, Field
-from .arrays import Array, Group
+from .arrays import Array, Group, one_hot
 from .conditions import check_columns, condition
 from .fields import Options, asked_columns, column_of, dropped_note, hole_report, listed, missing_message
 from .sources import Held, stamp
@@ -195,3 +196,27 @@ def column_values(column: pl.Series, as_category: bool, fit: np.ndarray, where: 
         )
     codes = kept.replace_strict(categories, list(range(len(categories))), return_dtype=pl.Float64).to_numpy()
     return Column(column.name, categories=tuple(categories)), codes
+
+
+def rows_of(frame: pl.DataFrame, codec: Columns, where: str) -> torch.Tensor:
+    """The rows of a frame as a run sees them, whose columns these are, `[n, codec.width]`: standardised by the run's
+    means, categories by the run's numbers. Other columns are left out."""
+    user = codec.user if isinstance(codec, Features) else codec
+    check_columns(user.names, frame.columns, where)
+    frame = without_holes(frame.select(user.names), where, Options(), [])
+    stored = torch.from_numpy(np.stack([as_column(frame[c.name], c, where) for c in user.columns], 1))
+    return one_hot(codec.store(user, stored) if isinstance(codec, Features) else stored, codec)
+
+
+def as_column(column: pl.Series, known: Column, where: str) -> np.ndarray:
+    """Standardised numbers, or the codes of categories, float64 `[n]`."""
+    if not known.categories:
+        if not column.dtype.is_numeric():
+            raise InputError(f"data {where!r}: column {known.name!r} holds numbers in the run, and {column.dtype} here")
+        return (column.to_numpy().astype(np.float64) - known.mean) / known.std
+    codes = {str(category): i for i, category in enumerate(known.categories)}
+    for value in column.unique():
+        if str(value) not in codes:
+            near = nearest(str(value), codes)
+            raise InputError(f"data {where!r}: column {known.name!r} was never {value!r} in the run's data{near}")
+    return np.array([codes[str(value)] for value in column], np.float64)
