@@ -62,7 +62,7 @@ def auc(scores: Tensor, anomalous: Tensor) -> float:
 
 def of_game(game: Game, x: Tensor) -> Tensor:
     """The game's own score of examples, block by block, always the same."""
-    with torch.random.fork_rng([]):
+    with torch.random.fork_rng([]), torch.no_grad():
         torch.manual_seed(mix(0))
         return torch.cat([game.score(part.to(game.device)).float().cpu() for part in x.split(256)])
 
