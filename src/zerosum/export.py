@@ -133,7 +133,9 @@ def frames(
         if suffix != ".png":
             kinds = [".png"] if field.kind != "image" else [".png", *MOVING]
             film = "; ffmpeg makes a film of a .gif" if suffix in FILMS and field.kind == "image" else ""
-            raise InputError(f"cannot write this as {path.suffix or 'a folder'!r}; --out takes {', '.join(kinds)}{film}")
+            raise InputError(
+                f"cannot write this as {path.suffix or 'a folder'!r}; --out takes {', '.join(kinds)}{film}"
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         shown = pictures.grid(x, columns) if field.kind == "image" else pictures.picture(x, field, reference)
         shown.save(path)
