@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -202,3 +203,15 @@ def test_compiled_steps_are_the_eager_ones_within_rounding(cls: type[Game]):
 def test_every_game_compiled_is_the_eager_one_within_rounding(cls: type[Game]):
     spec = next(iter(specs(cls).values()))
     close_when_compiled(start(cls, spec), start(cls, spec))
+
+
+@of_torch
+@pytest.mark.slow
+@pytest.mark.parametrize("game", ["gan", "wgan_gp", "r3gan"])
+def test_a_compiled_run_that_is_resumed_is_the_undisturbed_one_to_the_bit(game: str, tmp_path: Path):
+    options: dict[str, Any] = dict(batch=8, width=4, fused="on", quiet=True, track="none", doctor="off")
+    whole = zs.train(game, "ring8", rounds=9, out=tmp_path / "whole", **options)
+    half = zs.train(game, "ring8", rounds=4, out=tmp_path / "half", **options)
+    resumed = zs.resume(half, 9, quiet=True)
+    a, b = (next(r.checkpoints.glob("000009/*.safetensors")).read_bytes() for r in (whole, resumed))
+    assert a == b
