@@ -494,4 +494,5 @@ def _put_in_front(augment: nn.Module, discriminators: list[nn.Module]) -> None:
         return (augment(args[0]), *args[1:]) if module.training else None
 
     for module in discriminators:
-        module.register_forward_pre_hook(hook)
+        below = getattr(module, "features", None)  # games that have a second head call it by itself
+        (below if isinstance(below, nn.Module) else module).register_forward_pre_hook(hook)

@@ -19,6 +19,7 @@ from zerosum.errors import InputError
 from zerosum.game import EMA, Batch, Clock, Game, Move, Player, algorithm
 from zerosum.games.gan import GAN
 from zerosum.games.wgan_gp import WGANGP
+from zerosum.nets import Discriminator
 from zerosum.optim import SGD, Adam
 from zerosum.seeds import mix
 from zerosum.spec import Spec
@@ -342,12 +343,17 @@ def test_discriminators_see_the_augmentation_in_training_only():
         def build(self, spec: Spec) -> None:
             super().build(spec)
             self.D_b, self.Dx, self.D_many = nn.Flatten(), nn.Flatten(), nn.ModuleList([nn.Flatten(), nn.Tanh()])
+            self.D_c = Discriminator(nn.Tanh(), 2)
 
     x = torch.randn(3, 2)
     plain, augmented = start(Two()).game, start(Two(), augment=Twice()).game
+    for game in (plain, augmented):
+        game.D_c.train()  # no player of the toy has it
     assert torch.equal(augmented.D(x), plain.D(2 * x))
     assert torch.equal(augmented.D_b(x), 2 * x)
     assert torch.equal(augmented.D_many[1](x), (2 * x).tanh()), "each of a list"
+    assert torch.equal(augmented.D_c(x), plain.D_c(2 * x)), "once"
+    assert torch.equal(augmented.D_c.features(x), (2 * x).tanh()), "games with a second head ask for these"
     assert torch.equal(augmented.Dx(x), x), "no discriminator"
     assert torch.equal(augmented.G(x), plain.G(x))
     augmented.eval()
