@@ -74,7 +74,7 @@ class DataOptions:
     """How the data door reads its source."""
 
     columns: str | None = None  # of a table: the columns to learn, as age,income
-    labels: str | None = None  # of a table: columns of the condition, as kind, beam:number, caption:text, or several
+    labels: str | None = None  # of the condition: columns, as kind, beam:number, caption:text; or a table of pictures
     only: str | None = None  # use examples of these classes only, as cat,dog
     size: str | None = None  # of pictures: HxW to rescale to (covering, centre kept), or one number for both
     crop: str | None = None  # of pictures: HxW to cut out, anywhere; of pairs the same of both

@@ -1,14 +1,17 @@
 """What users ask for, and the networks that read it."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from tests.core.toy import LABEL, TEXT, examples
 from zerosum.conditions import asked, caption, columns, some
 from zerosum.errors import InputError
-from zerosum.nets import embed
+from zerosum.nets import embed, texts
 from zerosum.priors import Conditions
-from zerosum.spec import Column, Columns, Field, Spec
+from zerosum.spec import Column, Columns, Field, Spec, Words
 
 BEAM = Field(
     (1,),
@@ -88,9 +91,10 @@ def test_the_prior_of_conditions_is_the_data():
     assert some(LABEL, 9).tolist() == [0, 1, 2]
 
 
-def test_a_reader_stops_where_the_text_does():
+@pytest.mark.parametrize("by", texts.READERS)
+def test_a_reader_stops_where_the_text_does(by):
     torch.manual_seed(0)
-    reader = embed(TEXT, 8)
+    reader = embed(TEXT, 8, by)
     y = examples(TEXT, 16, 0)
     short = torch.tensor([[3, 4, 0, 0]])
     torch.testing.assert_close(reader(short), reader(short[:, :2]))
@@ -105,3 +109,75 @@ def test_text_and_what_was_seen_travel_with_the_spec():
     again = Spec.from_json(spec.to_json())
     assert again == spec
     assert again.z.extra == BEAM.extra
+
+
+def test_characters_stand_in_a_line():
+    reader = embed(TEXT, 8, "chars")
+    lines = reader.line(TEXT.codec.encode(["a blue star", "ring"]))
+    spelled = ["".join(reader.alphabet[i - 1] for i in line if i) for line in lines.tolist()]
+    assert spelled == ["a blue star ", "ring "]
+    assert bool((lines.sign().diff(dim=1) <= 0).all()), "no gaps"
+
+
+def test_characters_of_a_long_text_are_cut_as_in_the_paper():
+    codec = Words(tuple(f"word{i:04}" for i in range(40)), 30)
+    reader = texts.Characters(codec, 8)
+    y = torch.arange(1, 31)[None]
+    assert reader.line(y).shape == (1, 201)
+    assert len(reader.layers) == 3
+    late, early = y.clone(), y.clone()
+    late[0, 25], early[0, 3] = 40, 40
+    assert torch.equal(reader(y), reader(late)), "beyond the 201st character"
+    assert not torch.equal(reader(y), reader(early))
+
+
+def test_words_are_read_by_their_letters():
+    """A word never seen resembles one that is spelled nearly as it."""
+    torch.manual_seed(0)
+    codec = Words(("umbrella", "umbrellas", "xylophone"), 1)
+    a, b, c = texts.Characters(codec, 16)(torch.tensor([[1], [2], [3]]))
+    assert (a - b).norm() < (a - c).norm() / 2
+
+
+class Library:
+    """Stands for sentence-transformers: texts become the counts of their letters; remembers what it is asked."""
+
+    def __init__(self, weights: bool = True):
+        self.weights, self.asked, self.told = weights, [], {}
+
+    def __call__(self, name, **options):
+        self.told = {"name": name, **options}
+        if not self.weights:
+            raise OSError("We couldn't find it in the cached files")
+        return SimpleNamespace(encode=self.encode)
+
+    def encode(self, texts, **options):
+        self.asked += texts
+        return torch.tensor([[text.count(c) for c in "abcdefghijklmnopqrstuvwxyz"] for text in texts])
+
+
+def test_a_sentence_encoder_that_is_at_hand(monkeypatch):
+    library = Library()
+    monkeypatch.setitem(sys.modules, "sentence_transformers", SimpleNamespace(SentenceTransformer=library))
+    reader = embed(TEXT, 5, "some/encoder")
+    y = TEXT.codec.encode(["a blue star", "ring", "a blue star"])
+    out = reader(y)
+    assert library.told["local_files_only"] is True, "nothing is downloaded"
+    assert library.told["model_kwargs"] == {"use_safetensors": True}, "nothing is unpickled"
+    assert library.asked.count("a blue star") == 1, "vectors are kept"
+    reader(y)
+    assert library.asked.count("a blue star") == 1
+    counts = library.encode(["a blue star", "ring", "a blue star"]).float()
+    torch.testing.assert_close(out, counts @ reader.out.weight.T + reader.out.bias)
+    assert {name for name, _ in reader.named_parameters()} == {"out.weight", "out.bias"}
+
+
+def test_a_sentence_encoder_that_is_not(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(InputError, match=r"reader 'gur'; did you mean 'gru'\?.*pip install 'zerosum\[text\]'"):
+        embed(TEXT, 5, "gur")
+    monkeypatch.setitem(
+        sys.modules, "sentence_transformers", SimpleNamespace(SentenceTransformer=Library(weights=False))
+    )
+    with pytest.raises(InputError, match=r"nothing is downloaded unasked. Fetch them with 'hf download some/encoder'"):
+        embed(TEXT, 5, "some/encoder")

@@ -24,6 +24,7 @@ from .named import NAMES, named, roots
 from .pairs import WORDS, find_joined, put_together, taken_apart
 from .pairs import unpaired as unpaired_groups
 from .readers import X, is_idx, read_idx, read_npy, read_npz, sort_out
+from .sheets import located
 from .tables import find_table, frame_of, frame_of_columns, is_table, read_table
 from .toys import TOYS, toy
 
@@ -66,7 +67,8 @@ def open(
         columns: of a table, those to use, "age,income"; "kind:category" takes numbers for categories. In an .npz, the
             array to be x.
         labels: the column or array that holds the classes, or another condition: "beam:number", "caption:text", or
-            several columns of attributes, "glasses,age". Of a folder of pictures: columns of the table in it.
+            several columns of attributes, "glasses,age". Of a folder of pictures: columns of the table in it, or a
+            table that lies elsewhere, "people.csv", "people.csv:age,glasses".
         only: the classes to use, "cat,dog"; the others are as if they were not there.
         size: "64" or "48x64" (height x width): pictures are scaled to cover it, and cropped at the centre. Of sound:
             mel bands x columns of a piece.
@@ -86,7 +88,7 @@ def open(
     Raises:
         InputError: with what was wrong, where, and what would be right.
     """
-    given = dict(columns=columns, labels=labels, size=size, crop=crop, flip=flip, unpaired=unpaired)
+    given = dict(columns=columns, labels=located(labels), size=size, crop=crop, flip=flip, unpaired=unpaired)
     given |= dict(bad_files=bad_files, missing=missing, holdout=holdout, limit=limit, memory=memory)
     given |= dict(features=features, transform=transform, augment_columns=augment_columns)
     given |= dict(only=only, data_dir=None if data_dir is None else str(data_dir))
@@ -244,6 +246,7 @@ def find(where: Any, options: Options) -> Found:
 
 
 EVENTS = ("ep", "pythia")
+CAPTIONED = ("fxemoji", "scenes", "shapes")
 
 
 def find_stated(where: Stated, options: Options) -> Found:
@@ -266,6 +269,8 @@ def find_named(where: str, options: Options) -> Found:
             raise InputError(f"size scales pictures; {where} has none")
         train, held = toy(where, options)
         return [train], [held], []
+    if word in CAPTIONED or where == "fruits360:captions":
+        options = replace(options, labels="y:text")
     train, test = named(where, options)
     return groups_of([train], options, None if test is None else [test])
 

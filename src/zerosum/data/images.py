@@ -22,7 +22,7 @@ from . import order
 from .arrays import Array, Group
 from .fields import Options, coded, listed
 from .places import Archive, Domain, Folder, Place, domains, labels_of, stamp
-from .sheets import described, read_sheet, sheet_arrays, sheet_name
+from .sheets import described, read_sheet, sheet_arrays, sheet_beside, sheet_name, told_apart
 from .sources import Held
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
@@ -292,8 +292,10 @@ def find_pictures(place: Folder | Archive, where: str, options: Options) -> tupl
         raise InputError(f"data {where!r} is empty: pictures are looked for ({', '.join(FORMATS)})")
     notes: list[str] = []
     train, held = [], []
-    table = sheet_name(place.names, where)
-    place.names = [name for name in place.names if name != table]
+    table, beside = sheet_name(place.names, where), told_apart(options.labels)[0]
+    if beside is not None and table is not None and Path(where, table).resolve() != beside:
+        notes.append(f"{table} is passed over for {beside.name}")
+    place.names = [name for name in place.names if name != table and Path(where, name).resolve() != beside]
     refused = [ValueError(place.refused[name]) if name in place.refused else None for name in place.names]
     names, _ = sieve(where, place.names, refused, options, notes)
     names, found = sieve(where, names, list(each(place, names, header, "looking at pictures")), options, notes)
@@ -304,9 +306,11 @@ def find_pictures(place: Folder | Archive, where: str, options: Options) -> tupl
     for number, domain in enumerate(domains(names)):
         if labels is not None:
             domain.classes = labels
-        if table is not None:
-            domain.sheet = read_sheet(place, table, where)
-            described(domain.sheet, names, where)
+        if table is not None or beside is not None:
+            there = [*domain.train, *domain.test]
+            sheet = sheet_beside(beside, there, where) if beside else read_sheet(place, str(table), where)
+            described(sheet, names, where)
+            domain.sheet = sheet
             domain.train, domain.test = (described(domain.sheet, part, where) for part in (domain.train, domain.test))
         elif options.labels is not None:
             raise InputError(

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError, nearest
-from .captioned import fxemoji, scenes
+from . import captioned
 from .download import Remote, cache, fetch
 from .fields import Options, listed, unrolled
 from .readers import read_idx, read_npy, read_npz
@@ -26,6 +26,7 @@ DIGITS = tuple("0123456789")
 CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 KANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 OBJECTS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CAPTIONS = "captions"
 QUICKDRAW = "https://storage.googleapis.com/quickdraw_dataset/full/numpy_bitmap"
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
@@ -147,7 +148,7 @@ NAMED: dict[str, Named] = {
         read_cifar10,
     ),
 }
-NAMES = ("digits", *NAMED, "quickdraw", "fxemoji", "scenes", "fruits360")
+NAMES = ("digits", *NAMED, "quickdraw", "fxemoji", "scenes", "shapes", "fruits360")
 
 
 def named(source: str, options: Options) -> Sets:
@@ -155,19 +156,20 @@ def named(source: str, options: Options) -> Sets:
     name, _, part = source.partition(":")
     if name == "digits":
         return read_digits()
-    if name == "fxemoji":
-        return fxemoji(roots(options)), None
     if name == "scenes":
-        digits = read_digits()[0]
-        return scenes(digits["x"], digits["y"]), None
+        return scenes(part, options), None
     if name == "quickdraw":
         return quickdraw(part, options)
     if name == "fruits360":
         return fruits360(part, options)
     if part:
         raise InputError(
-            f"data {source!r}: only quickdraw, fruits360 and the generated sets take a part after the colon"
+            f"data {source!r}: only quickdraw, scenes, fruits360 and the generated sets take a part after the colon"
         )
+    if name == "fxemoji":
+        return captioned.fxemoji(roots(options)), None
+    if name == "shapes":
+        return captioned.some_shapes(), None
     entry = NAMED[name]
     paths = local(entry, options)
     if paths is None:
@@ -229,9 +231,19 @@ def _drawings(values: np.ndarray) -> np.ndarray:
     return unrolled(values, "x", (28, 28)) if values.ndim == 2 else values
 
 
+def scenes(part: str, options: Options) -> Arrays:
+    """Two digits as a caption says; or two drawings of Quick, Draw!, of eight words or of those that are named."""
+    if part in ("", "digits"):
+        digits = read_digits()[0]
+        return captioned.scenes(digits["x"], digits["y"].astype(int), captioned.DIGITS, 14)
+    words = captioned.DRAWINGS if part == "quickdraw" else tuple(dict.fromkeys(w.strip() for w in part.split(",")))
+    drawn = [quickdraw(word, options)[0]["x"][:1000] for word in words]
+    return captioned.scenes(np.concatenate(drawn), np.repeat(np.arange(len(words)), [len(d) for d in drawn]), words, 28)
+
+
 def fruits360(word: str, options: Options) -> Sets:
     """Apples, cherries and tomatoes, RGB 64x64, on white; or those of one kind, `fruits360:apple`. Test varieties are
-    others than those trained on."""
+    others than those trained on. `fruits360:captions` has all of them with captions, "a red yellow apple"."""
     from io import BytesIO
 
     from PIL import Image
@@ -244,15 +256,20 @@ def fruits360(word: str, options: Options) -> Sets:
     held = read_npz(path)
     kinds = [str(k) for k in held["kinds"]]
     names = {k.lower(): i for i, k in enumerate(kinds)}
-    if word and word.lower() not in names:
-        raise InputError(f"fruits360 has no kind {word!r}{nearest(word, names)} It has: {', '.join(names)}")
+    if word and word.lower() not in (*names, CAPTIONS):
+        known = [*names, CAPTIONS]
+        raise InputError(f"fruits360 has no kind {word!r}{nearest(word, known)} It has: {', '.join(known)}")
+    told = word.lower() == CAPTIONS
     body, ends = held["body"].tobytes(), held["offset"]
 
     def read(part: np.ndarray) -> Arrays:
-        rows = np.flatnonzero(part & (held["kind"] == names[word.lower()] if word else True))
+        rows = np.flatnonzero(part & (held["kind"] == names[word.lower()] if word and not told else True))
         files = (BytesIO(body[ends[i] : ends[i + 1]]) for i in rows)
         x = np.stack([np.asarray(Image.open(f, formats=("JPEG",)).convert("RGB")) for f in files])
+        if told:
+            varieties = [captioned.variety(str(held["varieties"][i])) for i in held["variety"][rows]]
+            return {"x": x, "y": np.array(varieties)}
         return {"x": x} if word else {"x": x, "y": np.array(kinds)[held["kind"][rows]]}
 
     train = held["train"].astype(bool)
-    return read(train), read(~train)
+    return (read(np.ones_like(train)), None) if told else (read(train), read(~train))

@@ -1,7 +1,8 @@
-"""A table in a folder of pictures that says what each shows: captions, classes, attributes, identities.
+"""A table of what pictures show: captions, classes, attributes, identities.
 
-captions.csv, labels.csv, attributes.csv or metadata.csv (.tsv, .jsonl, or .txt with a file and a caption a line); its
-column `file` (file_name, filename, image, path) names the pictures. A picture may have several lines.
+captions.csv, labels.csv, attributes.csv or metadata.csv (.tsv, .jsonl, or .txt with a file and a caption a line) in
+their folder, or any such file that `labels` names; its column `file` (file_name, filename, image, path) names the
+pictures. A picture may have several lines.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 from collections import defaultdict
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,12 +38,49 @@ def sheet_name(names: list[str], where: str) -> str | None:
     return found[0] if found else None
 
 
+def told_apart(labels: str | None) -> tuple[Path | None, str | None]:
+    """ "people.csv:age,glasses" -> the file, and the columns; no file where the first word is none."""
+    name, _, columns = (labels or "").partition(":")
+    path = Path(name).expanduser()
+    if path.suffix.lower() not in SUFFIXES:
+        return None, labels
+    if not path.is_file():
+        raise InputError(f"labels {labels!r}: there is no file {name!r}")
+    return path.resolve(), columns or None
+
+
+def located(labels: str | None) -> str | None:
+    """The same, with the whole path of the file."""
+    path, columns = told_apart(labels)
+    return labels if path is None else f"{path}:{columns}" if columns else str(path)
+
+
 def read_sheet(place: Place, name: str, where: str) -> pl.DataFrame:
-    """The table; its first column, `file`, holds names as the place has them."""
+    """The table `name` of the place; its first column, `file`, holds names as the place has them."""
+    with place.open(name) as f:
+        frame = sheet_of(f.read(), name, where)
+    base = str(PurePosixPath(name).parent)
+    return frame if base == "." else renamed(frame, [f"{base}/{n}" for n in frame["file"]])
+
+
+def sheet_beside(path: Path, names: list[str], where: str) -> pl.DataFrame:
+    """A table that lies elsewhere, whose pictures are named from their folder on, or from the table's."""
+    frame = sheet_of(path.read_bytes(), str(path), where)
+    root, there = Path(where).resolve(), set(names)
+    inside = f"{root.relative_to(path.parent).as_posix()}/" if root.is_relative_to(path.parent) else ""
+    return renamed(frame, [n if n in there else n.removeprefix(inside) for n in frame["file"]])
+
+
+def renamed(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     import polars as pl
 
-    with place.open(name) as f:
-        body = f.read()
+    return frame.with_columns(pl.Series("file", names))
+
+
+def sheet_of(body: bytes, name: str, where: str) -> pl.DataFrame:
+    """The table in a file; its first column, `file`, holds names with / between their parts."""
+    import polars as pl
+
     try:
         frame = parsed(body, PurePosixPath(name).suffix.lower())
     except (pl.exceptions.PolarsError, UnicodeDecodeError, ValueError, TypeError) as error:
@@ -52,10 +90,8 @@ def read_sheet(place: Place, name: str, where: str) -> pl.DataFrame:
         raise InputError(
             f"data {where!r}: {name} needs a column 'file' that names the pictures; it has {frame.columns}"
         )
-    base = str(PurePosixPath(name).parent)
     names = [str(v).strip().replace("\\", "/") for v in frame[files]]
-    full = [n if base == "." else f"{base}/{n}" for n in names]
-    return frame.drop(files).insert_column(0, pl.Series("file", full))
+    return frame.drop(files).insert_column(0, pl.Series("file", names))
 
 
 def parsed(body: bytes, suffix: str) -> pl.DataFrame:
@@ -97,12 +133,12 @@ def sheet_arrays(frame: pl.DataFrame, names: list[str], where: str, options: Opt
     known = frame.columns
     caption = next((c for c in known if c.lower() in CAPTIONS), None)
     default: dict[str, str | None] = {caption: "text"} if caption else {c: None for c in known if c != "identity"}
-    asked = asked_columns(options.labels) or default
+    asked = asked_columns(told_apart(options.labels)[1]) or default
     check_columns(asked, known, where)
-    holes = {c: frame[c].null_count() for c in [*asked, *({"identity"} & set(known))] if frame[c].null_count()}
-    if holes:
-        told = ", ".join(f"{c} ({n:,})" for c, n in holes.items())
-        raise InputError(f"data {where!r}: empty cells in the table of pictures: {told}")
+    holes = {c: frame[c].is_null().arg_true() for c in [*asked, *({"identity"} & set(known))]}
+    if any(map(len, holes.values())):
+        told = [f"{c} ({len(rows):,}: {listed([names[i] for i in rows], 3)})" for c, rows in holes.items() if len(rows)]
+        raise InputError(f"data {where!r}: empty cells in the table of pictures: {', '.join(told)}")
     arrays = {"y": condition(frame, asked, np.arange(len(frame)), where, options)} if asked else {}
     if "identity" in known and "identity" not in asked:
         arrays["identity"] = class_array(frame["identity"], where, "identity")

@@ -1,12 +1,11 @@
 """Conditional image synthesis with auxiliary classifier GANs. Odena et al., 2016. arXiv:1610.09585"""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..game import Game, Move, Player
 from ..losses import fake, real
-from ..nets import discriminator, generator
+from ..nets import IntoG, conditional_generator, discriminator, embed
 from ..optim import Adam
 from ..priors import Labels, Normal
 from ..spec import Spec
@@ -24,10 +23,11 @@ class ACGAN(Game):
     width: int = 64
     lam: float = 1.0  # weight of L_C; 0 is the ablation
     lr: float = 2e-4
+    into_g: IntoG = "concat"  # norm: y sets gain and bias of G's batch norms; not the paper's
 
     def build(self, spec: Spec) -> None:
         self.prior, self.labels, self.classes = Normal(self.z_dim), Labels(spec.y.shares), len(spec.y.classes)
-        self.G = generator(self.z_dim + self.classes, spec.x, self.width)
+        self.G = conditional_generator(self.z_dim, spec.x, embed(spec.y), self.width, self.into_g)
         self.D = discriminator(spec.x, self.width, norm=True)
         self.C = nn.Linear(self.D.head.in_features, self.classes)  # the class, by D's features
 
@@ -38,8 +38,7 @@ class ACGAN(Game):
         return [Move("D", self.discriminate), Move("G", self.generate)]
 
     def render(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        classes = self.labels(len(z)) if y is None else y
-        return self.G(torch.cat([z, F.one_hot(classes, self.classes).float()], 1))
+        return self.G(z, self.labels(len(z)) if y is None else y)
 
     def sample(self, n: int, y: Tensor | None = None) -> Tensor:
         """`[n, *spec.x.shape]` of the classes `y` `[n]`, or of classes as often as in the data."""

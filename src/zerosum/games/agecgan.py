@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from ..game import Game, Move, Player
 from ..losses import fake, misread, real
-from ..nets import Joint, Together, discriminator, embed, encoder, generator
+from ..nets import IntoD, IntoG, conditional_discriminator, conditional_generator, embed, encoder
 from ..optim import Adam, minimise
 from ..priors import Conditions, Normal
 from ..spec import Spec
@@ -29,12 +29,14 @@ class AgeCGAN(Game):
     identity: bool = True  # False: z* resembles x in pixels, the ablation
     steps: int = 100  # of the search for z*; 0 takes z0
     rate: float = 0.05  # of the search
+    into_g: IntoG = "concat"  # norm: y sets gain and bias of G's batch norms; not the paper's
+    into_d: IntoD = "concat"  # projection: y is held against D's features; not the paper's
 
     def build(self, spec: Spec) -> None:
         self.prior, self.conditions, self.field = Normal(self.z_dim), Conditions(spec.y), spec.y
         e, people = embed(spec.y), len(spec.identity.classes)
-        self.G = Together(e, generator(self.z_dim + e.width, spec.x, self.width))
-        self.D = Joint(discriminator(spec.x, self.width), e, 4 * self.width)
+        self.G = conditional_generator(self.z_dim, spec.x, e, self.width, self.into_g)
+        self.D = conditional_discriminator(spec.x, e, self.width, self.into_d)
         self.E = encoder(spec.x, self.z_dim, self.width)
         self.A = encoder(spec.x, e.width, self.width)
         self.R = encoder(spec.x, 64, self.width)

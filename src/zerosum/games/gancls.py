@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ..game import Game, Move, Player
 from ..losses import fake, real
-from ..nets import AsItIs, Joint, Together, discriminator, embed, encoder, generator
+from ..nets import AsItIs, IntoD, IntoG, conditional_discriminator, conditional_generator, embed, encoder
 from ..optim import Adam
 from ..priors import Conditions, Normal
 from ..spec import Spec
@@ -17,8 +17,9 @@ class GANCLS(Game):
 
     L_D = log D(x, t) + (log(1 - D(x, t~)) + log(1 - D(G(z, t), t))) / 2,  and G ascends log D(G(z, t), t)
 
-    t is the text's embedding by phi, a GRU over words, or another condition as it is. phi is trained on the same pairs
-    with a network of pictures v, so that v(x) . phi(t) is largest for pairs (Sec. 3.2, Eq. 2, here a softmax over the
+    t is the text's embedding by phi, a GRU over words (not the paper's), the paper's char-CNN-RNN, made small, or a
+    sentence encoder that you have; another condition is taken as it is. phi is trained on the same pairs with a network of
+    pictures v, so that v(x) . phi(t) is largest for pairs (Sec. 3.2, Eq. 2, here a softmax over the
     batch), in the paper beforehand, here alongside.
     """
 
@@ -29,14 +30,17 @@ class GANCLS(Game):
     text_dim: int = 128
     lr: float = 2e-4
     wrong: float = 0.5  # share of wrong texts in what D refuses; 0 is the ablation
+    reader: str = "gru"  # of texts: gru, chars (the paper's), or a sentence encoder's name or folder
+    into_g: IntoG = "concat"  # norm: y sets gain and bias of G's batch norms; not the paper's
+    into_d: IntoD = "concat"  # projection: y is held against D's features; not the paper's
 
     def build(self, spec: Spec) -> None:
         self.prior, self.conditions = Normal(self.z_dim), Conditions(spec.y)
-        self.phi = embed(spec.y, self.text_dim)
-        t = self.phi.width
-        self.G = Together(AsItIs(t), generator(self.z_dim + t, spec.x, self.width))
-        self.D = Joint(discriminator(spec.x, self.width), AsItIs(t), 4 * self.width)
-        self.v = encoder(spec.x, t, self.width)
+        self.phi = embed(spec.y, self.text_dim, self.reader)
+        t = AsItIs(self.phi.width)
+        self.G = conditional_generator(self.z_dim, spec.x, t, self.width, self.into_g)
+        self.D = conditional_discriminator(spec.x, t, self.width, self.into_d)
+        self.v = encoder(spec.x, t.width, self.width)
 
     def players(self) -> dict[str, Player]:
         texts: list[nn.Module] = [self.v, self.phi]

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from ..game import Game, Move, Player
 from ..losses import fake, misread, real
-from ..nets import Joint, Together, discriminator, embed, encoder, generator
+from ..nets import IntoD, IntoG, conditional_discriminator, conditional_generator, embed, encoder
 from ..optim import Adam
 from ..priors import Conditions, Normal
 from ..spec import Spec
@@ -24,12 +24,14 @@ class IcGAN(Game):
     z_dim: int = 100
     width: int = 64
     lr: float = 2e-4
+    into_g: IntoG = "concat"  # norm: y sets gain and bias of G's batch norms; not the paper's
+    into_d: IntoD = "concat"  # projection: y is held against D's features; not the paper's
 
     def build(self, spec: Spec) -> None:
         self.prior, self.conditions, self.field = Normal(self.z_dim), Conditions(spec.y), spec.y
         e = embed(spec.y)
-        self.G = Together(e, generator(self.z_dim + e.width, spec.x, self.width))
-        self.D = Joint(discriminator(spec.x, self.width), e, 4 * self.width)
+        self.G = conditional_generator(self.z_dim, spec.x, e, self.width, self.into_g)
+        self.D = conditional_discriminator(spec.x, e, self.width, self.into_d)
         self.E_z = encoder(spec.x, self.z_dim, self.width, norm=True)
         self.E_y = encoder(spec.x, e.width, self.width, norm=True)
 

@@ -1,28 +1,30 @@
 """Ways of a condition into a network, whatever kind it is of: a class, numbers and attributes, or text.
 
-`embed` makes rows of it, which stand beside a latent or other rows (concatenation).
+`embed` makes rows of it. They stand beside a latent or other rows (concatenation), set gain and bias of G's batch norms
+(conditional batch norm), or are held against D's features (projection). The two last are a choice of each player.
 """
+
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..spec import Field, Words
+from .embedding import Embedding
 from .mlp import Discriminator, mlp
+from .texts import reader
+
+IntoG = Literal["concat", "norm"]
+IntoD = Literal["concat", "projection"]
 
 
-class Embedding(nn.Module):
-    """y -> rows `[n, width]`."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.width = width
-
-
-def embed(field: Field, width: int = 128) -> Embedding:
-    """A class is one-hot and a row stays as it is, without parameters; a text is read by a GRU of `width` units."""
+def embed(field: Field, width: int = 128, by: str = "gru") -> Embedding:
+    """A class is one-hot and a row stays as it is, without parameters; a text is read by the reader of that name, which
+    has `width` units."""
     if isinstance(field.codec, Words):
-        return Reader(len(field.codec.vocabulary), width)
+        return reader(field.codec, width, by)
     return OneHot(len(field.classes)) if field.kind == "label" else AsItIs(field.size)
 
 
@@ -40,21 +42,15 @@ class AsItIs(Embedding):
         return y
 
 
-class Reader(Embedding):
-    """Texts `[n, length]`, 0 being no word -> `[n, width]`: a GRU over word vectors, its states averaged over words.
+class Blind(Embedding):
+    """Zeros `[n, width]` for any y: a player who is not told, as ablations have it."""
 
-    A text of no words is the zero vector.
-    """
-
-    def __init__(self, vocabulary: int, width: int):
-        super().__init__(width)
-        self.words = nn.Embedding(vocabulary + 1, width, padding_idx=0)
-        self.gru = nn.GRU(width, width, batch_first=True)
+    def __init__(self, embedding: Embedding):
+        super().__init__(embedding.width)
+        self.embedding = embedding
 
     def forward(self, y: Tensor) -> Tensor:
-        there = (y > 0).unsqueeze(2).float()
-        states, _ = self.gru(self.words(y))
-        return (states * there).sum(1) / there.sum(1).clamp(min=1)
+        return self.embedding(y) * 0.0
 
 
 class Together(nn.Module):
@@ -66,6 +62,40 @@ class Together(nn.Module):
 
     def forward(self, a: Tensor, y: Tensor) -> Tensor:
         return self.f(torch.cat([a, self.embedding(y)], 1))
+
+
+class ConditionalNorm(nn.Module):
+    """Batch norm with a gain and a bias for each condition, (1 + A e) x^ + B e, where x^ has mean 0 and variance 1 a
+    channel and e is the embedded y (Dumoulin et al. 2017, arXiv:1610.07629; de Vries et al. 2017, arXiv:1707.00683).
+
+    A and B are zero at first, so that it starts as batch norm does. `[n, channels, ...]`.
+    """
+
+    def __init__(self, norm: _BatchNorm, width: int):
+        super().__init__()
+        c = norm.num_features
+        self.norm, self.by = type(norm)(c, eps=norm.eps, affine=False), nn.Linear(width, 2 * c)
+        nn.init.zeros_(self.by.weight)
+        nn.init.zeros_(self.by.bias)
+
+    def forward(self, x: Tensor, e: Tensor) -> Tensor:
+        gain, bias = (v.view(*v.shape, *[1] * (x.ndim - 2)) for v in self.by(e).chunk(2, 1))
+        return self.norm(x) * (1 + gain) + bias
+
+
+class Normed(nn.Module):
+    """f(a, y): the layers of `f`, in which y sets gain and bias of every batch norm."""
+
+    def __init__(self, embedding: Embedding, f: nn.Sequential):
+        super().__init__()
+        self.embedding = embedding
+        self.f = nn.ModuleList(ConditionalNorm(m, embedding.width) if isinstance(m, _BatchNorm) else m for m in f)
+
+    def forward(self, a: Tensor, y: Tensor) -> Tensor:
+        e = self.embedding(y)
+        for layer in self.f:
+            a = layer(a, e) if isinstance(layer, ConditionalNorm) else layer(a)
+        return a
 
 
 class Joint(nn.Module):
@@ -87,3 +117,20 @@ class Joint(nn.Module):
     def layers(self, x: Tensor, y: Tensor) -> Tensor:
         """The last hidden layer, `[n, width]`."""
         return self.joint[:-1](self.together(x, y))
+
+
+class Projection(nn.Module):
+    """D(x, y) = psi(phi(x)) + e . V phi(x), logits `[n]`: e is the embedded y, phi the features of x and psi their
+    linear head (Miyato and Koyama 2018, Eq. 3, arXiv:1802.05637).
+
+    For a class it is the exact form of log p(x | y) / q(x | y) where p(y | x) and q(y | x) are softmaxes over phi(x).
+    """
+
+    def __init__(self, x: Discriminator, embedding: Embedding):
+        super().__init__()
+        self.features, self.head, self.embedding = x.features, x.head, embedding
+        self.V = nn.Linear(embedding.width, x.head.in_features, bias=False)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        h = self.features(x)
+        return self.head(h).squeeze(1) + (self.V(self.embedding(y)) * h).sum(1)
