@@ -17,10 +17,10 @@ class GANCLS(Game):
 
     L_D = log D(x, t) + (log(1 - D(x, t~)) + log(1 - D(G(z, t), t))) / 2,  and G ascends log D(G(z, t), t)
 
-    t is the text's embedding by phi, a GRU over words (not the paper's), the paper's char-CNN-RNN, made small, or a
-    sentence encoder that you have; another condition is taken as it is. phi is trained on the same pairs with a network of
-    pictures v, so that v(x) . phi(t) is largest for pairs (Sec. 3.2, Eq. 2, here a softmax over the
-    batch), in the paper beforehand, here alongside.
+    t is the text's embedding by phi: a GRU over words (not the paper's), the paper's char-CNN-RNN made small, or a
+    sentence encoder that you have; another condition is taken as it is. phi is trained on the same pairs with a
+    network of pictures v, so that v(x) . phi(t) is largest for pairs (Sec. 3.2, Eq. 2, here a softmax over the batch),
+    in the paper beforehand, here alongside.
     """
 
     needs = {"x": ("image", "vector"), "y": ("text", "label", "vector")}
