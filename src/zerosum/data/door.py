@@ -189,7 +189,7 @@ def size_of(given: str | int | tuple[int, int] | list[int], what: str = "size") 
 
 def whereabouts(source: Any, options: Options) -> tuple[Any, str]:
     """A name as we know it, a path that exists, or arrays as they are; and a short name for folders."""
-    if isinstance(source, str) and source.partition(":")[0] not in EVENTS and (joined := taken_apart(source)):
+    if isinstance(source, str) and source.partition(":")[0] not in WHOLE and (joined := taken_apart(source)):
         inner = [whereabouts(part, options) for part in joined[1]]
         name = "-".join([joined[0]] * (joined[0] in WORDS) + [name for _, name in inner])
         return put_together(joined[0], [str(where) for where, _ in inner]), safe(name)
@@ -227,7 +227,7 @@ def no_such(source: str) -> str:
 
 
 def find(where: Any, options: Options) -> Found:
-    if isinstance(where, str) and where.partition(":")[0] not in EVENTS and (joined := taken_apart(where)):
+    if isinstance(where, str) and where.partition(":")[0] not in WHOLE and (joined := taken_apart(where)):
         return find_joined(*joined, options, lambda part, o: find(whereabouts(part, o)[0], o))
     picture_set = isinstance(where, str) or (
         isinstance(where, Path) and (where.is_dir() or where.suffix.lower() == ".zip")
@@ -247,6 +247,7 @@ def find(where: Any, options: Options) -> Found:
 
 EVENTS = ("ep", "pythia")
 CAPTIONED = ("fxemoji", "scenes", "shapes")
+WHOLE = (*EVENTS, "scenes")  # names behind whose colon a comma parts no domains
 
 
 def find_stated(where: Stated, options: Options) -> Found:
