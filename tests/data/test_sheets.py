@@ -150,8 +150,8 @@ def test_drawings_side_by_side(tmp_path):
     assert x.shape[1:] == (1, 56, 56)
     i = next(i for i, t in enumerate(told) if t == "a large ice cream above a small bird")
     assert x[i, :, :28].mean() > x[i, :, 28:].mean() > 0
-    with pytest.raises(InputError, match="no category 'brid'; did you mean 'bird'"):
-        d.open("scenes:brid", data_dir=tmp_path)
+    with pytest.raises(InputError, match="no category 'flamigo'; did you mean 'flamingo'"):
+        d.open("scenes:flamigo", data_dir=tmp_path)
 
 
 @pytest.mark.parametrize(
