@@ -1,6 +1,7 @@
 """Unpaired image-to-image translation using cycle-consistent adversarial networks. Zhu et al., 2017. arXiv:1703.10593"""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -23,6 +24,7 @@ class CycleGAN(Game):
     width: int = 64
     blocks: int | None = None  # residual blocks; None: 9 for pictures from 256 pixels, 6 below, App. 7.2
     patch: int = 70  # pixels that a D judges at a time
+    norm: Literal["instance", "batch"] = "instance"  # batch for pictures of a few pixels, which instances say little of
     lam: float = 10.0  # of the cycle; 0 is the ablation
     identity: float = 0.0  # of E |G(b) - b| + E |F(a) - a|, as a share of lam; 0.5 for paintings, Sec. 5.2
     pool: int = 50  # fakes in each history; 0: the newest only
@@ -47,12 +49,13 @@ class CycleGAN(Game):
         if source.kind == "vector":
             return mlp(source.size, *[4 * self.width] * 3, target.size)
         blocks = self.blocks or (9 if min(source.shape[1:]) >= 256 else 6)
-        return ResnetTranslator(source.shape[0], target.shape[0], self.width, blocks)
+        levels = 2 if min(source.shape[1:]) >= 16 else 1
+        return ResnetTranslator(source.shape[0], target.shape[0], self.width, blocks, self.norm, levels)
 
     def judge(self, field: Field) -> nn.Module:
         if field.kind == "vector":
             return discriminator(field, self.width)
-        return PatchGAN(field.shape[0], self.width, self.patch, side=min(field.shape[1:]))
+        return PatchGAN(field.shape[0], self.width, self.patch, self.norm, side=min(field.shape[1:]))
 
     def players(self) -> dict[str, Player]:
         adam, schedule = Adam(self.lr), self.rate if self.decay else None

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..errors import InputError
+
 Norm = Literal["instance", "batch", "none"]
 
 
@@ -123,19 +125,21 @@ class Residual(nn.Module):
 
 
 class ResnetTranslator(Padded):
-    """c7s1-k, d2k, d4k, residual blocks, u2k, uk, c7s1-c (Zhu et al. 2017, App. 7.2, after Johnson et al. 2016)."""
+    """c7s1-k, d2k, d4k, residual blocks, u2k, uk, c7s1-c (Zhu et al. 2017, App. 7.2, after Johnson et al. 2016); with
+    one of `halvings` instead of two, d4k and u2k are left out."""
 
-    def __init__(self, c_in: int, c_out: int, width: int, blocks: int, norm: Norm = "instance"):
+    def __init__(self, c_in: int, c_out: int, width: int, blocks: int, norm: Norm = "instance", halvings: int = 2):
         bias, k = norm == "none", width
+        channels = [k * 2**i for i in range(halvings + 1)]
         layers: list[nn.Module] = [nn.Conv2d(c_in, k, 7, 1, 3, bias=bias, padding_mode="reflect"), *normed(k, norm)]
         layers += [nn.ReLU()]
-        for a, b in ((k, 2 * k), (2 * k, 4 * k)):
+        for a, b in pairwise(channels):
             layers += [nn.Conv2d(a, b, 3, 2, 1, bias=bias), *normed(b, norm), nn.ReLU()]
-        layers += [Residual(4 * k, norm) for _ in range(blocks)]
-        for a, b in ((4 * k, 2 * k), (2 * k, k)):
+        layers += [Residual(channels[-1], norm) for _ in range(blocks)]
+        for a, b in pairwise(reversed(channels)):
             layers += [nn.ConvTranspose2d(a, b, 3, 2, 1, output_padding=1, bias=bias), *normed(b, norm), nn.ReLU()]
         layers += [nn.Conv2d(k, c_out, 7, 1, 3, padding_mode="reflect"), nn.Tanh()]
-        super().__init__(normal(nn.Sequential(*layers)), 4)
+        super().__init__(normal(nn.Sequential(*layers)), 2**halvings)
 
 
 class EncoderDecoder(Padded):
@@ -172,6 +176,7 @@ class SRResNet(nn.Module):
 
 
 PATCHES = (16, 34, 70, 142, 286)  # receptive fields of 1 to 5 halvings
+SMALLEST = 6  # pixels of the shorter side: fewer leave nothing to normalise after the second convolution
 
 
 class PatchGAN(nn.Module):
@@ -183,7 +188,11 @@ class PatchGAN(nn.Module):
     def __init__(self, c: int, width: int, patch: int = 70, norm: Norm = "instance", side: int = 1 << 16):
         super().__init__()
         if patch != 1 and patch not in PATCHES:
-            raise ValueError(f"patch must be 1, {', '.join(map(str, PATCHES))}; not {patch}")
+            raise InputError(f"patch must be 1, {', '.join(map(str, PATCHES))}; not {patch}")
+        if side < SMALLEST:
+            raise InputError(
+                f"a PatchGAN needs pictures of {SMALLEST} pixels or more each way; these have {side}. Give a --size"
+            )
         layers: list[nn.Module] = []
         if patch == 1:
             layers += [nn.Conv2d(c, width, 1), nn.LeakyReLU(0.2), nn.Conv2d(width, 2 * width, 1, bias=norm == "none")]
