@@ -32,7 +32,8 @@ def understood(argv: list[str]) -> tuple[str, type[Game], list[str], Any]:
     options, unknown = parse(argv, kind)
     if options.name != word:  # what looked like a game was an option's value
         raise InputError(no_game(options.name))
-    refuse(unknown, [*names(kind), *names(Settings), *names(DataOptions), "seeds", "evaluate", "dry_run"], "train")  # type: ignore[arg-type]
+    if word != "auto":  # whose game depends on the data: see settled
+        refuse_unknown(unknown, kind)
     options.settings.check()
     return word, kind, argv, options
 
@@ -41,17 +42,24 @@ def settled(word: str, kind: type[Game], argv: list[str], options: Any) -> tuple
     """The options with what `auto` chooses for this data, and the data, opened."""
     from .data.featured import suited
 
-    data = suited(open_data(options.source, options.data), kind.features)
+    data = open_data(options.source, options.data)
     if word == "auto":
-        from .training import auto, auto_settings
+        from . import games
+        from .training import auto, auto_game, auto_settings
 
-        settings = auto_settings(data)
-        options, _ = parse(argv, kind, None, Settings(**settings))
+        name = auto_game(data)
+        kind, settings = games.find(name), auto_settings(data)
+        options, unknown = parse(argv, kind, None, Settings(**settings))
+        refuse_unknown(unknown, kind)
         preset = auto(data, options.settings)
         options, _ = parse(argv, kind, kind(**preset), Settings(**settings))
         chosen = {k: getattr(options.game, k) for k in preset} | {k: getattr(options.settings, k) for k in settings}
-        print(f"zerosum: auto plays r3gan with {', '.join(f'{k} {v}' for k, v in chosen.items())}", file=sys.stderr)
-    return options, data
+        print(f"zerosum: auto plays {name} with {', '.join(f'{k} {v}' for k, v in chosen.items())}", file=sys.stderr)
+    return options, suited(data, kind.features)
+
+
+def refuse_unknown(unknown: list[str], kind: type[Game]) -> None:
+    refuse(unknown, [*names(kind), *names(Settings), *names(DataOptions), "seeds", "evaluate", "dry_run"], "train")
 
 
 def no_game(word: str) -> str:

@@ -80,7 +80,7 @@ def understood(
                 f"{', '.join(options)}: the game is made already; give these to {type(game).__name__}(...)"
             )
     else:
-        kind, preset = games.find("r3gan" if game == "auto" else game), {}
+        kind, preset = games.find(auto_game(data) if game == "auto" else game), {}
         if game == "auto":
             settings = replace(settings, **auto_settings(data) | theirs)
             preset = auto(data, settings)
@@ -92,19 +92,40 @@ def understood(
     return game, suited(data, game.features), settings
 
 
+def auto_game(data: Data) -> str:
+    """The game that we would choose today for what this data holds."""
+    fields = data.spec.fields
+    if "x" in fields:
+        return "r3gan"
+    if not {"a", "b"} <= fields.keys():
+        raise InputError(f"auto plays on x, or on a and b; this data has {data.spec}")
+    if fields["a"].kind != "image" or not paired(data):
+        return "cyclegan"
+    return "pix2pix" if data.spec.like("a", "b") else "srgan"
+
+
 def auto_settings(data: Data) -> dict[str, Any]:
-    """Settings that suit this data."""
-    if "x" not in data.spec:
-        raise InputError(f"auto plays on x; this data has {data.spec}. Pairs are for pix2pix, two domains for cyclegan")
-    return {"rounds": 10_000, "batch": 64 if data.spec.x.kind == "image" else 256}
+    """Settings that suit this data. Whole pictures in, whole pictures out: few at a time, as those papers do."""
+    game = auto_game(data)
+    field = data.spec.x if game == "r3gan" else data.spec.a
+    return {"rounds": 10_000, "batch": {"r3gan": 64, "srgan": 16}.get(game, 1) if field.kind == "image" else 256}
 
 
 def auto(data: Data, settings: Settings) -> dict[str, Any]:
-    """Hyperparameters of R3GAN that suit this data and a run of these settings.
+    """Hyperparameters of `auto_game` that suit this data and a run of these settings: networks that two cores train,
+    and schedules over the whole run."""
+    game, rounds = auto_game(data), settings.rounds
+    if game == "r3gan":
+        return auto_r3gan(data, settings)
+    if game == "cyclegan":
+        size = {"width": 32} if data.spec.a.kind == "image" else {}
+        return size | {"decay": (rounds // 2, rounds)}  # the paper's: constant for one half, then to 0
+    return {"width": 32} | ({"blocks": 8, "pretrain": rounds // 4} if game == "srgan" else {})
 
-    gamma is a share of the data's total variance, so it means the same slope of D whatever the units and the number of
-    pixels. Pictures get DCGAN's networks, which two cores train in minutes. Rates and gamma anneal over the whole run.
-    """
+
+def auto_r3gan(data: Data, settings: Settings) -> dict[str, Any]:
+    """gamma is a share of the data's total variance, so it means the same slope of D whatever the units and the number
+    of pixels. Pictures get DCGAN's networks. Rates and gamma anneal over the whole run."""
     gamma = float(f"{0.1 * float(data.take(1000).x.flatten(1).var(0).sum()):.2g}")
     game = {
         "gamma": (gamma, round(gamma / 10, 6)),

@@ -1,11 +1,13 @@
 """Runs on pairs: what the command line makes of them."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import yaml
 from PIL import Image
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
@@ -74,6 +76,71 @@ def test_what_is_wrong_is_said(zerosum, pairs_run: Run, here: Path, words: list[
     status, _, errors = zerosum("translate", pairs_run.path, *words)
     assert status == 2
     assert said in errors
+
+
+@pytest.mark.parametrize("game", ["cyclegan", "dualgan"])
+def test_pictures_smaller_than_the_networks_take_are_refused_before_training(zerosum, here: Path, game: str):
+    for name in ("one/a.png", "one/b.png", "other/a.png", "other/b.png"):
+        save(here / name, 4, 9, 3)
+    status, _, errors = zerosum("train", game, "one,other", "--holdout", 0)
+    assert (status, errors.splitlines()[-1]) == (
+        2,
+        "zerosum: a PatchGAN needs pictures of 6 pixels or more each way; these have 4. Give a --size",
+    )
+
+
+def test_a_folder_may_leave_out_what_is_too_small(zerosum, pairs_run: Run, here: Path):
+    save(here / "in" / "good.png", 9, 12, 3)
+    save(here / "in" / "tiny.png", 3, 9, 3)
+    status, said, _ = zerosum("translate", pairs_run.path, "in", "--out", "out", "--bad-files", "skip")
+    assert status == 0
+    assert "tiny.png left out: in/tiny.png: 3x9 pixels are too few; this run needs 8 or more each way" in said
+    assert [p.name for p in (here / "out").iterdir()] == ["good.png"]
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "game"),
+    [
+        ("edges:digits", [], "pix2pix"),
+        ("edges:digits", ["--unpaired"], "cyclegan"),
+        ("digits,inverted:digits", [], "cyclegan"),
+        ("moons:100,circles:100", [], "cyclegan"),
+        ("lowres2:digits", [], "srgan"),
+        ("digits", [], "r3gan"),
+    ],
+)
+def test_auto_chooses_by_what_the_data_holds(zerosum, source: str, options: list[str], game: str):
+    status, out, errors = zerosum("train", "auto", source, *options, "--dry-run", "--rounds", 40, "--width", 8)
+    assert status == 0, errors
+    assert f"zerosum: auto plays {game} with " in errors
+    plan = yaml.safe_load(out)
+    assert (plan["game"], plan["settings"]["rounds"], plan["hyperparameters"]["width"]) == (game, 40, 8)
+    assert plan["hyperparameters"].get("decay", [20, 40]) in ([20, 40], 40 * 64.0), "over the rounds of this run"
+
+
+def test_auto_takes_options_of_the_game_that_it_chooses(zerosum):
+    status, out, errors = zerosum("train", "auto", "edges:digits", "--dry-run", "--width", 8, "--patch", 16)
+    assert (status, yaml.safe_load(out)["hyperparameters"]["patch"]) == (0, 16), errors
+    status, _, errors = zerosum("train", "auto", "edges:digits", "--dry-run", "--gamma", 1, 2)
+    assert status == 2
+    assert "no option --gamma" in errors
+
+
+def test_joint_draws_are_measured_domain_by_domain(zerosum, here: Path):
+    words = ["cogan", "inverted:digits", "--unpaired", "--holdout", 0.3, "--rounds", 2, "--width", 4, "--quiet"]
+    assert zerosum("train", *words)[0] == 0
+    status, said, errors = zerosum("evaluate", 0, "-n", 30, "--repeats", 2, "--json", "cards.json")
+    assert status == 0, errors
+    cards = json.loads((here / "cards.json").read_text())
+    own = {name: {c["name"].removeprefix(f"{name}: ") for c in cards if c["name"][:3] == f"{name}: "} for name in "ab"}
+    assert len(cards) == len(own["a"]) + len(own["b"])
+    assert own["a"] - own["b"] == {"class score", "class shares, distance"}, "a has labels"
+    assert "Frechet distance" in own["b"]
+    assert own["b"] < own["a"]
+    assert "b: Frechet distance" in said
+    assert all(c["floor"] is not None for c in cards if "Frechet" in c["name"])
+    page = (here / "runs" / "00000-cogan-inverted-digits" / "report.html").read_text()
+    assert "b: Frechet distance" in page
 
 
 def test_it_is_no_sampler_and_says_so(zerosum, pairs_run: Run):
