@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from .data import open as open_data
+from .data.tables import rows_of
 from .errors import InputError
 from .game import Game
 from .nets import mlp
 from .seeds import mix
-from .spec import Spec
+from .spec import Columns, Field, Spec
 
 if TYPE_CHECKING:
     from .runs import Run
@@ -78,22 +79,37 @@ def report(run: Run, game: Game, spec: Spec, source: str | None, out: Path, limi
     if "x" not in data.spec or data.spec.x.shape != spec.x.shape:
         raise InputError(f"{run.name} scores {spec.x}; this data has {data.spec}")
     batch = data.held_out.take(limit)
-    scores = {run.config["game"]: of_game(game, batch.x)}
+    x = batch.x if data.spec.x.kind == "image" else restated(batch.x, data.spec.x, spec.x, data.name)
+    scores = {run.config["game"]: of_game(game, x)}
     if baselines:
         train = run.data().take(5000).x
-        scores["principal components"] = principal_components(train)(batch.x)
-        scores["autoencoder"] = autoencoder(train)(batch.x)
+        scores["principal components"] = principal_components(train)(x)
+        scores["autoencoder"] = autoencoder(train)(x)
     columns: dict[str, np.ndarray] = {name: s.numpy() for name, s in scores.items()}
     labelled = "y" in data.spec and data.spec.y.kind == "label"
     labels = data.spec.y.decode(batch.y) if labelled else np.array([])
     out.parent.mkdir(parents=True, exist_ok=True)
     pl.DataFrame(({"class": labels.tolist()} if labelled else {}) | columns).write_csv(out)
-    lines = [f"{len(batch.x):,} examples scored: {out}"]
+    lines = [f"{len(x):,} examples scored: {out}"]
     known = {n for n, share in zip(spec.y.classes, spec.y.shares, strict=True) if share} if "y" in spec else set()
     strange = np.array([name not in known for name in labels])
     if labelled and known and strange.any() and not strange.all():
         lines += summary(scores, labels, strange)
     return "\n".join(lines)
+
+
+def restated(x: Tensor, own: Field, wanted: Field, where: str) -> Tensor:
+    """Rows that were standardised by the means of their own data, by those of the run's."""
+    import polars as pl
+
+    if own.codec == wanted.codec:
+        return x
+    assert isinstance(own.codec, Columns)
+    assert isinstance(wanted.codec, Columns)
+    values = own.decode(x)
+    names = own.codec.names
+    columns = {n: values[n].tolist() for n in names} if values.dtype.names else dict(zip(names, values.T, strict=True))
+    return rows_of(pl.DataFrame(columns), wanted.codec, where)
 
 
 def summary(scores: dict[str, Tensor], labels: np.ndarray, strange: np.ndarray) -> list[str]:

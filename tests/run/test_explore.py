@@ -86,6 +86,17 @@ def test_scores_and_their_auc_against_classes_left_out(zerosum, here, digits_run
     assert float(found[1]) > 0.8, "threes and eights have components of their own"
 
 
+def test_rows_of_another_table_are_scored_in_the_units_of_the_run(zerosum, here):
+    own = pl.read_csv(write_table(here / "people.csv")).drop("bought")
+    own.write_csv(here / "own.csv")
+    run = zs.train("gan", here / "own.csv", width=8, z_dim=2, out=here / "runs", **TINY)
+    for name, by in (("same", 0.0), ("giants", 1.0)):
+        own.with_columns(height=pl.col("height") + by).write_csv(here / f"{name}.csv")
+        assert zerosum("score", run.path, f"{name}.csv", "--out", f"{name}-scores.csv")[0] == 0
+    found = [pl.read_csv(here / f"{name}-scores.csv")["autoencoder"].mean() for name in ("same", "giants")]
+    assert found[1] > 10 * found[0], "ten standard deviations taller; by their own mean they would be like the others"
+
+
 def test_baselines_find_what_is_strange():
     data = open_data("digits", only="0")
     x = open_data("digits").take(500)
