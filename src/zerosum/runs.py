@@ -257,7 +257,10 @@ class Run:
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
             file.flush()
-            yield
+            try:
+                yield
+            finally:
+                file.truncate(0)  # this process may live on without it
 
 
 def can(game: Game) -> str:

@@ -3,10 +3,10 @@
 import os
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import uvicorn
 
@@ -14,6 +14,8 @@ import zerosum as zs
 from zerosum.runs import Run
 from zerosum.studio.app import Studio, build
 from zerosum.studio.guard import Guard, own_names
+
+from .visitor import Visitor, until
 
 SWITCHES = [
     "--headless",
@@ -51,16 +53,6 @@ class Served:
         self.thread.join(20)
 
 
-def until(true: Callable[[], object], seconds: float = 60.0):
-    """Wait for something to be true; what it gave."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := true():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s")
-
-
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("studio") / "runs"
@@ -81,11 +73,69 @@ def ring(root: Path) -> Run:
     return zs.train("gan", "ring8:400", rounds=6, save_every=2, log_every=1, keep=9, out=root, **TINY)
 
 
+# Runs of other kinds, in a folder of their own.
+
+
+@pytest.fixture(scope="session")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    here = Served(tmp_path_factory.mktemp("others") / "runs")
+    yield here
+    here.close()
+
+
+def small(others: Served, game: str, source: str, **options) -> Run:
+    plain = dict(batch=16, track="none", quiet=True, threads=1, rounds=2, save_every=1)
+    return zs.train(game, source, out=others.studio.shelf.root, **{**plain, **options})
+
+
+@pytest.fixture(scope="session")
+def domains(others: Served) -> Run:
+    """Two ways, two discriminators."""
+    return small(others, "cyclegan", "edges:digits", unpaired=True, limit=60, width=4, blocks=1, batch=4)
+
+
+@pytest.fixture(scope="session")
+def coded(others: Served) -> Run:
+    """It encodes and classifies."""
+    return small(others, "infogan", "digits", width=8, z_dim=4)
+
+
+@pytest.fixture(scope="session")
+def physics(others: Served) -> Run:
+    return small(others, "gan", "ep", width=8, limit=400)
+
+
+@pytest.fixture(scope="session")
+def told(others: Served, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Points whose distance from the middle is told, as a beam's energy would be."""
+    rng = np.random.default_rng(0)
+    angle, beam = rng.uniform(0, 2 * np.pi, 400), rng.uniform(10, 50, 400)
+    table = tmp_path_factory.mktemp("table") / "rings.csv"
+    rows = np.stack([beam * np.cos(angle), beam * np.sin(angle), beam], 1)
+    np.savetxt(table, rows, "%.3f", ",", header="across,up,beam", comments="")
+    return small(others, "cgan", str(table), labels="beam:number", width=24, z_dim=4)
+
+
+@pytest.fixture(scope="session")
+def captioned(others: Served) -> Run:
+    return small(others, "gancls", "scenes", limit=80, width=4, z_dim=4, text_dim=8)
+
+
 @pytest.fixture(scope="session")
 def served(root: Path, digits: Run, classes: Run, ring: Run) -> Iterator[Served]:
     here = Served(root)
     yield here
     here.close()
+
+
+@pytest.fixture(scope="session")
+def visitor_of(browser) -> Callable[[Served], Visitor]:
+    return lambda served: Visitor(browser, served.url)
+
+
+@pytest.fixture
+def visitor(browser, served) -> Visitor:
+    return Visitor(browser, served.url)
 
 
 @pytest.fixture(scope="session")

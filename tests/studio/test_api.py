@@ -21,7 +21,8 @@ from zerosum.studio.models import Models
 from zerosum.studio.moments import moment
 from zerosum.studio.shelf import Shelf
 
-from .conftest import Served, until
+from .conftest import Served
+from .visitor import until
 
 
 def picture(size=(30, 20), mode="RGB", kind="PNG") -> str:
@@ -103,7 +104,8 @@ def test_moments_hold_what_d_thinks_and_the_plane(client, ring, digits):
     )
     real = np.array(found["plane"]["real"])
     assert abs(np.linalg.norm(real, axis=1) - 2).max() < 0.2  # in the user's units: on the ring
-    assert found["scores"]["real"] == sorted(found["scores"]["real"])
+    assert found["judges"]["D"]["real"] == sorted(found["judges"]["D"]["real"])
+    assert found["unheard"] == []
     assert (
         "plane"
         not in client.get(
@@ -140,7 +142,12 @@ def test_every_game_has_a_form_and_a_form_of_defaults_says_nothing(game):
 
 def test_forms_describe_their_fields():
     fields = forms.schema(Settings)["properties"]
-    assert fields["rounds"] == {"type": "integer", "description": "rounds to play in all", "default": 10000}
+    assert fields["rounds"] == {
+        "type": "integer",
+        "minimum": 1,
+        "description": "rounds to play in all",
+        "default": 10000,
+    }
     assert fields["precision"]["enum"] == ["fp32", "bf16", "auto"]
     assert "out" not in fields
     assert "columns" in forms.schema(DataOptions)["properties"]
@@ -162,6 +169,7 @@ def test_a_form_becomes_words_of_the_command_line(tmp_path):
         ({"hyperparameters": {"z_dimm": 3}}, "did you mean 'z_dim'"),
         ({"hyperparameters": {"z_dim": "many"}}, "z_dim"),
         ({"settings": {"out": "/tmp"}}, "no option 'out'"),
+        ({"settings": {"rounds": 0}}, "rounds must be 1 or more"),
         ({"settings": {"augment": "--help"}}, "not a value"),
     ],
 )
@@ -169,6 +177,21 @@ def test_wrong_orders_are_refused_in_words(client, change, said):
     answer = client.post("/api/jobs", json={"game": "gan", "source": "ring8", **change})
     assert answer.status_code == 400
     assert said in answer.json()["error"]
+    (part, inside), *_ = change.items()
+    assert answer.json()["field"] == (next(iter(inside)) if isinstance(inside, dict) else part)
+
+
+def test_every_address_is_documented(client):
+    document = client.get("/api/openapi.json").json()
+    said = [(path, verb, about) for path, verbs in document["paths"].items() for verb, about in verbs.items()]
+    assert len(said) > 35
+    for path, verb, about in said:
+        assert about["tags"], (path, verb)
+        assert about["description"].endswith("."), (path, verb)
+        assert "200" in about["responses"], (path, verb)
+        assert all("schema" in p for p in about.get("parameters", [])), (path, verb)
+    wanted = ["stats", "events", "pictures", "sample", "translate", "encode", "classify", "invert", "evaluate"]
+    assert all(any(path.count(f"/{word}") for path, *_ in said) for word in wanted)
 
 
 def test_what_is_no_json_or_has_too_much_is_refused(client, digits):

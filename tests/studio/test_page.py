@@ -5,108 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from zerosum.studio.jobs import SOURCE
 
-from .conftest import Served, until
-
-PICTURES = os.environ.get("ZEROSUM_SCREENSHOTS")  # a folder to leave screenshots in
-
-
-class Visitor:
-    """Somebody at the page."""
-
-    def __init__(self, browser, url: str):
-        self.browser, self.url = browser, url
-        browser.get("about:blank")
-        browser.get_log("browser")
-
-    def go(self, where: str) -> None:
-        self.browser.get(f"{self.url}/{where}")
-
-    def find(self, selector: str, seconds: float = 30.0):
-        """The first element that matches and can be seen; the page is drawn anew now and then."""
-        from selenium.common.exceptions import StaleElementReferenceException
-
-        def seen():
-            try:
-                return next((e for e in self.all(selector) if e.is_displayed()), None)
-            except StaleElementReferenceException:
-                return None
-
-        return until(seen, seconds)
-
-    def all(self, selector: str) -> list:
-        return self.browser.find_elements("css selector", selector)
-
-    def click(self, selector: str, seconds: float = 30.0) -> None:
-        """Once it is there and can be clicked, though the page is drawn anew now and then."""
-        from selenium.common.exceptions import WebDriverException
-
-        wrong = ""
-
-        def clicked() -> bool:
-            nonlocal wrong
-            try:
-                self.find(selector, seconds).click()
-            except WebDriverException as error:
-                wrong = str(error.msg)
-                return False
-            return True
-
-        try:
-            until(clicked, seconds)
-        except AssertionError as error:
-            self.photograph("stuck")
-            raise AssertionError(f"{selector} cannot be clicked: {wrong}") from error
-
-    def write(self, selector: str, text: object) -> None:
-        element = self.find(selector)
-        element.clear()
-        element.send_keys(str(text))
-
-    def reads(self, selector: str, wanted: str, seconds: float = 60.0) -> None:
-        """Wait until an element's text holds this."""
-        script = "return [...document.querySelectorAll(arguments[0])].some(e => e.innerText.includes(arguments[1]))"
-        until(lambda: self.browser.execute_script(script, selector, wanted), seconds)
-
-    def turn(self, wanted: str) -> None:
-        """Wait for this picture of a session, until it can be answered."""
-        script = """return document.querySelector('#turn')?.innerText === arguments[0]
-            && !document.querySelector('#real').disabled"""
-        until(lambda: self.browser.execute_script(script, wanted))
-
-    def drawn(self, selector: str) -> None:
-        """Wait until a canvas shows more than one colour."""
-        script = """
-            const c = document.querySelector(arguments[0]);
-            if (!c || !c.width) return false;
-            const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
-            const ink = Array.from({length: d.length / 4}, (_, i) => d[4*i] * 65536 + d[4*i+1] * 256 + d[4*i+2]);
-            return new Set(ink).size > 1"""
-        until(lambda: self.browser.execute_script(script, selector), 30)
-
-    def slide(self, selector: str, value: float) -> None:
-        script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))"
-        self.browser.execute_script(script, self.find(selector), value)
-
-    def photograph(self, name: str) -> None:
-        if PICTURES:
-            self.browser.save_screenshot(str(Path(PICTURES) / f"{name}.png"))
-
-    def complaints(self) -> list[str]:
-        """What the browser found wrong: errors of scripts, and what the policy stopped."""
-        return [
-            entry["message"] for entry in self.browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")
-        ]
-
-
-@pytest.fixture
-def visitor(browser, served):
-    return Visitor(browser, served.url)
+from .conftest import Served
+from .visitor import Visitor, until
 
 
 def test_a_newcomer_trains_watches_stops_walks_and_judges(browser, tmp_path):
@@ -152,9 +57,9 @@ def test_a_newcomer_trains_watches_stops_walks_and_judges(browser, tmp_path):
 
         visitor.go(f"#/play/{name}")
         visitor.drawn(".big canvas")
-        before = pixels(browser)
+        before = visitor.looks()
         visitor.slide("[aria-label='direction 1']", 3)
-        until(lambda: pixels(browser) != before)
+        visitor.changes(".big canvas", before)
         visitor.click(".tiles button:nth-child(2)")
         visitor.click("[aria-label^=from]")
         visitor.click(".tiles button:nth-child(5)")
@@ -180,19 +85,15 @@ def test_a_newcomer_trains_watches_stops_walks_and_judges(browser, tmp_path):
         here.close()
 
 
-def pixels(browser) -> str:
-    return browser.execute_script("return document.querySelector('.big canvas')?.toDataURL() ?? ''")
-
-
 def test_the_plane_moves_and_can_be_wound_back(visitor, ring):
     visitor.go(f"#/watch/{ring.name}")
     visitor.reads(".stage + .scrub, .scrub", "round 6")
     visitor.reads("h2", "The game in the plane")
     visitor.drawn(".stage canvas")
-    now = visitor.browser.execute_script("return document.querySelector('.stage canvas').toDataURL()")
+    now = visitor.looks(".stage canvas")
     visitor.slide("#scrubber", 0)
     visitor.reads(".scrub", "round 2")
-    until(lambda: visitor.browser.execute_script("return document.querySelector('.stage canvas').toDataURL()") != now)
+    visitor.changes(".stage canvas", now)
     visitor.photograph("plane")
     assert visitor.complaints() == []
 
@@ -208,11 +109,11 @@ def test_runs_are_compared_from_the_same_seed(visitor, digits, classes):
 def test_classes_are_chosen_and_samples_are_added_and_subtracted(visitor, classes):
     visitor.go(f"#/play/{classes.name}")
     visitor.drawn(".big canvas")
-    before = pixels(visitor.browser)
-    visitor.browser.execute_script(
+    before = visitor.looks()
+    visitor.script(
         "const s = document.querySelector('#condition'); s.value = '7'; s.dispatchEvent(new Event('change'))"
     )
-    until(lambda: pixels(visitor.browser) not in ("", before))
+    visitor.changes(".big canvas", before)
     for slot in "ABC":
         visitor.click(f"[aria-label^='{slot}:']")
     until(lambda: visitor.all(".slots .slot.full:last-child canvas"))
@@ -237,23 +138,82 @@ def test_a_glance_is_as_long_as_it_says(visitor, digits):
 
 
 def test_the_whole_page_can_be_used_by_keys(visitor, digits):
+    enter, tab, right = "\ue007", "\ue004", "\ue014"
     visitor.go(f"#/watch/{digits.name}")
     visitor.reads("h1", digits.name)
-    body = visitor.browser.find_element("css selector", "body")
     light = "return document.documentElement.classList.contains('light')"
-    before = visitor.browser.execute_script(light)
-    body.send_keys("t")
-    assert visitor.browser.execute_script(light) != before
-    body.send_keys("p")
+    before = visitor.script(light)
+    visitor.press("t")
+    assert visitor.script(light) != before
+    visitor.press("p")
     until(lambda: "#/play/" in visitor.browser.current_url)
+    visitor.drawn(".big canvas")
+    here = "const e = document.activeElement; return [e.id, e.ariaLabel ?? '', e.innerText.trim()].join('|')"
+    outlined = "return getComputedStyle(document.activeElement).outlineStyle != 'none'"
+
+    def go_to(words: str) -> None:
+        """With the tabulator, as far as it takes."""
+        for _ in range(120):
+            visitor.press(tab)
+            if words in visitor.script(here):
+                assert visitor.script(outlined), words
+                return
+        raise AssertionError(f"{words} is not reached")
+
+    for step in ("direction 1", "sample 3"):
+        shown = visitor.looks()
+        go_to(step)
+        visitor.press(right if "direction" in step else enter)
+        visitor.changes(".big canvas", shown)
+    for end in ("from:", "to:"):
+        go_to(end)
+        visitor.press(enter)
+    until(lambda: len(visitor.all(".strip canvas")) == 9)
+    visitor.press("j")
+    until(lambda: "#/judge/" in visitor.browser.current_url)
+    visitor.press("n")
+    visitor.find("#source")
+    go_to("Train")
     nameless = """return [...document.querySelectorAll('button, a, input, select')]
         .filter(e => e.checkVisibility())
-        .filter(e => !(e.innerText || e.getAttribute('aria-label') || e.labels?.length || e.title))
+        .filter(e => !(e.innerText || e.getAttribute('aria-label') || e.labels?.length || e.title) || e.tabIndex < 0)
         .map(e => e.outerHTML)"""
     for where in ("watch", "play", "judge", "compare"):
         visitor.go(f"#/{where}/{digits.name}")
         visitor.find("h1")
-        assert visitor.browser.execute_script(nameless) == []
+        assert visitor.script(nameless) == []
+
+
+def test_it_fits_on_a_projector(visitor, digits):
+    """1024 x 768: nothing is cut off at the right, and no text is smaller than 13 pixels."""
+    visitor.browser.set_window_size(1024, 768)
+    small = """return [...document.querySelectorAll('main *, aside *, header *')]
+        .filter(e => e.checkVisibility() && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
+        .filter(e => parseFloat(getComputedStyle(e).fontSize) < 13).map(e => e.outerHTML)"""
+    try:
+        for where in ("new", f"watch/{digits.name}", f"play/{digits.name}", f"judge/{digits.name}", "api"):
+            visitor.go(f"#/{where}")
+            visitor.find("h1")
+            assert visitor.script("return document.documentElement.scrollWidth - innerWidth") <= 0, where
+            assert visitor.script(small) == [], where
+    finally:
+        visitor.browser.set_window_size(1440, 1000)
+
+
+def test_from_elsewhere_the_printed_address_lets_in(browser, digits):
+    here = Served(digits.path.parent, token="s3cret")
+    try:
+        visitor = Visitor(browser, here.url)
+        visitor.go("")
+        visitor.reads("body", "a token is needed")
+        visitor.go(f"?token=s3cret#/watch/{digits.name}")
+        visitor.reads("h1", digits.name)
+        assert "s3cret" not in browser.current_url
+        visitor.go(f"#/play/{digits.name}")
+        visitor.drawn(".big canvas")
+    finally:
+        browser.delete_all_cookies()
+        here.close()
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -281,13 +241,15 @@ def contrast(a: str, b: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def test_the_command_serves_and_ends_by_ctrl_c(root, digits):
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_the_command_serves_and_ends_by_ctrl_c(root, digits, host):
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-    words = [sys.executable, "-m", "zerosum", "studio", str(digits.path), "--port", "0"]
+    words = [sys.executable, "-m", "zerosum", "studio", str(digits.path), "--port", "0", "--host", host]
     process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()
-    assert line.startswith("zerosum studio: http://127.0.0.1:")
+    assert line.startswith(f"zerosum studio: http://{host}:")
+    assert ("?token=" in line) == (host == "0.0.0.0")
     assert line.strip().endswith(f"#/watch/{digits.name}")
     process.send_signal(signal.SIGINT)
     _, wrong = process.communicate(timeout=30)

@@ -8,13 +8,11 @@ import pytest
 import torch
 
 import zerosum as zs
-from zerosum.errors import InputError
 from zerosum.runs import Run
 from zerosum.studio import save
 from zerosum.studio.models import Models
 
-from .conftest import until
-from .test_page import Visitor
+from .visitor import Visitor, until
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +59,3 @@ def test_names_cannot_end_the_script(digits, monkeypatch):
     monkeypatch.setattr(model, "name", "</script><script>alert(1)</script>")
     page = save.page(model)
     assert "<script>alert" not in page
-
-
-def test_what_cannot_be_saved_is_said(ring):
-    with pytest.raises(InputError, match="draws no pictures"):
-        save.page(Models().get(ring))

@@ -260,6 +260,26 @@ def judges(game: Game) -> dict[str, nn.Module]:
     return {name: m for name, m in modules.items() if any(m is d for d in game.discriminators())}
 
 
+def opinions(game: Game, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
+    """What each discriminator, by its name, says of the examples of a batch and of fakes: logits `[n]` of both, heard
+    while the objectives are evaluated as they stand. Where it is asked more than once, the first time counts: later
+    ones are penalties, or wrong captions. Who is given neither examples nor a network's output is left out."""
+    found: dict[str, tuple[Tensor, Tensor]] = {}
+    discriminators = judges(game)
+    for move in game.moves():
+        if type(move).play is not Move.play or not move.count(game.clock) or len(found) == len(discriminators):
+            continue
+        with unchanged(game, "cpu"), listening(game, discriminators) as heard:
+            torch.manual_seed(SEED)
+            move.objective(batch)
+            for name in discriminators:
+                own = [c for c in heard.calls if c.name == name]
+                real, fake = ([c.logits for c in own if of(c)] for of in (lambda c: is_of(c, batch), heard.made))
+                if real and fake:
+                    found.setdefault(name, (real[0], fake[0]))
+    return found
+
+
 def plain(name: str, value: Any) -> bool:
     return not name.startswith("_") and isinstance(value, bool | int | float | list | dict | Tensor)
 
@@ -325,4 +345,4 @@ def rounded(value: Any) -> Any:
     return value
 
 
-__all__ = ["Probe", "Signals", "unchanged"]
+__all__ = ["Probe", "Signals", "judges", "opinions", "unchanged"]

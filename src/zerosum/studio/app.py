@@ -35,6 +35,7 @@ from .shelf import Missing, Shelf
 WEB = Path(__file__).parent / "web"
 TICK = 0.4  # seconds between looks at a run that is followed
 STREAMS = 64  # followers at a time
+MOST_REAL = 16  # real pictures in one answer
 
 
 class Studio:
@@ -62,10 +63,20 @@ class Studio:
             state = "finished" if found["saved"] >= found["planned"] else "stopped"
         measuring = job is not None and job.kind == "evaluate" and job.status is None
         said = job.said(12) if job is not None and state == "failed" else None
-        return {**found, "state": state, "job": job.id if job else None, "measuring": measuring, "said": said}
+        unmeasured = job.said(1) if job is not None and job.kind == "evaluate" and job.state == "failed" else None
+        now = {"state": state, "job": job.id if job else None, "measuring": measuring}
+        return {**found, **now, "said": said, "unmeasured": unmeasured}
 
     def model(self, name: str, number: int | None = None) -> Model:
         return self.models.get(self.shelf.run(name), number)
+
+    def reals(self, name: str) -> dict[str, Any]:
+        """Some real examples, packed as samples are."""
+        run, model = self.shelf.run(name), self.model(name)
+        if "x" not in model.spec:
+            raise InputError(f"{name} translates; it has pictures of its data under pictures/reals")
+        x = self.moments.real(run).x
+        return model.pack(x if model.out.kind == "vector" else x[:MOST_REAL])
 
     def follow(self, name: str, sent: int) -> dict[str, Any]:
         """All that a page that follows a run must hear of."""
@@ -105,13 +116,15 @@ def errors(app: FastAPI, studio: Studio) -> None:
 
     @app.exception_handler(InputError)
     async def mistaken(request: Request, error: InputError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 404 if isinstance(error, Missing) else 400)
+        said = {"error": str(error)} | ({"field": error.field} if isinstance(error, forms.Wrong) else {})
+        return JSONResponse(said, 404 if isinstance(error, Missing) else 400)
 
     @app.exception_handler(RequestValidationError)
     async def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-        return JSONResponse({"error": f"{where}: {first['msg']}"}, 422)
+        where = [str(part) for part in first["loc"][1:]]
+        said = {"error": f"{'.'.join(where) or 'the request'}: {first['msg']}"}
+        return JSONResponse(said | ({"field": where[-1]} if where else {}), 422)
 
 
 def library(app: FastAPI, studio: Studio) -> None:
@@ -316,6 +329,11 @@ def playing(app: FastAPI, studio: Studio) -> None:
         with model.lock:
             return model.pack(draw(model.game, how.n, how.seed, y=y))
 
+    @app.get("/api/runs/{name}/reals", tags=["play"])
+    def reals(name: Name) -> dict[str, Any]:
+        """A few hundred real examples that were not trained on, always the same, as samples are given."""
+        return studio.reals(name)
+
     @app.post("/api/runs/{name}/latents", tags=["play"])
     def latents(name: Name, how: Latents) -> dict[str, Any]:
         """The latents of those samples."""
@@ -353,7 +371,9 @@ def playing(app: FastAPI, studio: Studio) -> None:
     )
     def saved(name: Name) -> Response:
         """One HTML file in which the generator runs, to keep or to pass on."""
-        content = save.page(studio.model(name))
+        model = studio.model(name)
+        real = studio.reals(name)["rows"] if model.out.kind == "vector" and model.unsaved() is None else None
+        content = save.page(model, real)
         headers = {"content-disposition": f'attachment; filename="{name}.html"'}
         return Response(content, media_type="text/html", headers=headers)
 

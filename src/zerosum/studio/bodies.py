@@ -114,6 +114,7 @@ class Said(Body):
 
 
 class Error(BaseModel):
-    """What was wrong, in one sentence."""
+    """What was wrong, in one sentence, and in which field of the request, where it was one."""
 
     error: str
+    field: str | None = None

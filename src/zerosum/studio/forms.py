@@ -16,11 +16,19 @@ from ..data.named import NAMES
 from ..data.toys import TOYS
 from ..errors import InputError, nearest
 from ..game import Game
-from ..settings import DataOptions, Settings
+from ..settings import LEAST, DataOptions, Settings
 
 AUTO = "auto"
 HIDDEN = {"out", "quiet", "data_dir", "track", "device"}  # the page decides these, or they are the machine's
 MOMENTS = 40  # pictures through time of a run that the page starts
+
+
+class Wrong(InputError):
+    """One field of a form is filled in wrongly."""
+
+    def __init__(self, field: str, message: str):
+        super().__init__(message)
+        self.field = field
 
 
 def catalogue() -> list[dict[str, Any]]:
@@ -43,7 +51,7 @@ def kind_of(game: str) -> type[Game]:
     """A game of the zoo, never a file. Raises InputError for others."""
     name = "r3gan" if game == AUTO else game
     if name not in zoo.names():
-        raise InputError(f"no game {game[:80]!r}{nearest(game, zoo.names())}")
+        raise Wrong("game", f"no game {game[:80]!r}{nearest(game, zoo.names())}")
     return games.find(name)
 
 
@@ -58,7 +66,8 @@ def schema(kind: type) -> dict[str, Any]:
         default = field.default
         shape = {k: v for k, v in TypeAdapter(hints[field.name]).json_schema().items() if k != "title"}
         plain = list(default) if isinstance(default, tuple) else str(default) if isinstance(default, Path) else default
-        properties[field.name] = {**shape, "description": said.get(field.name, ""), "default": plain}
+        least = {"minimum": LEAST[field.name]} if kind is Settings and field.name in LEAST else {}
+        properties[field.name] = {**shape, **least, "description": said.get(field.name, ""), "default": plain}
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
@@ -68,29 +77,32 @@ def words(kind: type, given: dict[str, Any]) -> list[str]:
     out: list[str] = []
     for name, value in given.items():
         if name not in known:
-            raise InputError(f"no option {name[:80]!r}{nearest(name, known)}")
+            raise Wrong(name[:80], f"no option {name[:80]!r}{nearest(name, known)}")
         if value is None or value == known[name]["default"]:
             continue
         try:
             value = TypeAdapter(hints[name]).validate_python(value)
         except ValidationError as error:
-            raise InputError(f"{name}: {error.errors()[0]['msg'].lower()}, not {str(value)[:80]!r}") from error
+            raise Wrong(name, f"{name}: {error.errors()[0]['msg'].lower()}, not {str(value)[:80]!r}") from error
+        least = known[name].get("minimum")
+        if least is not None and value < least:
+            raise Wrong(name, f"{name} must be {least} or more, not {value}")
         option = f"--{name.replace('_', '-')}"
         if isinstance(value, bool):
             out.append(option if value else f"--no-{option[2:]}")
         elif isinstance(value, tuple | list):
-            out += [option, *map(word, value)]
+            out += [option, *(word(v, name) for v in value)]
         else:
-            out += [option, word(value)]
+            out += [option, word(value, name)]
     return out
 
 
-def word(value: Any) -> str:
+def word(value: Any, field: str) -> str:
     """One word that cannot be taken for an option."""
     text = str(value)
     number = isinstance(value, int | float)
     if (text.startswith("-") and not number) or not text or re.search(r"[\x00-\x1f\ud800-\udfff]", text):
-        raise InputError(f"{text[:80]!r} is not a value that an option can have")
+        raise Wrong(field, f"{text[:80]!r} is not a value that an option can have")
     return text
 
 
@@ -103,4 +115,4 @@ def training(
     if isinstance(rounds, int) and not settings.get("save_every"):
         settings = {**settings, "save_every": max(1, rounds // MOMENTS)}
     options = words(kind, hyperparameters) + words(Settings, settings) + words(DataOptions, data)
-    return ["train", game, word(source), *options, "--out", str(out)]
+    return ["train", game, word(source, "source"), *options, "--out", str(out)]

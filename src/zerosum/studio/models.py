@@ -23,7 +23,7 @@ from ..data.images import MODES, Plan, decode, why
 from ..errors import InputError
 from ..game import Game
 from ..runs import Run
-from ..spec import Field, Spec
+from ..spec import Columns, Field, Spec
 
 HELD = 3  # models in memory
 SLIDERS = 8  # directions shown
@@ -49,24 +49,46 @@ class Model:
 
     def describe(self) -> dict[str, Any]:
         """What the page must know to show its controls."""
-        walkable = self.walkable()
+        walkable, ways = self.walkable(), translation.directions(self.game) if "a" in self.spec else []
         shown: dict[str, Any] = {
             "run": self.name,
             "round": self.number,
             "kind": self.out.kind,
             "shape": list(self.out.shape),
             "abilities": [name for name in ABILITIES if callable(getattr(self.game, name, None))],
-            "ways": translation.directions(self.game) if "a" in self.spec else [],
+            "ways": ways,
+            "inputs": {way: list(self.spec.fields[way[0]].shape) for way in ways},
             "latents": self.shape.numel() if walkable else 0,
             "gaussian": walkable and latent.natural(self.game) == "spherical",
             "invertible": walkable and self.out.kind == "image",
-            "condition": None,
+            "plane": in_plane(self.out),
+            "condition": self.condition(),
         }
-        if conditional(self.game) and "y" in self.spec:
-            y = self.spec.y
-            some = conditions.caption(y, conditions.some(y, EXAMPLES))
-            shown["condition"] = {"kind": y.kind, "classes": list(y.classes), "examples": some}
-        return shown
+        return {**shown, "unsaved": self.unsaved()}
+
+    def condition(self) -> dict[str, Any] | None:
+        """What it can be told: classes, captions, or numbers with the range that they were trained on."""
+        if not conditional(self.game) or "y" not in self.spec:
+            return None
+        y = self.spec.y
+        shown = {"kind": y.kind, "classes": list(y.classes), "examples": [], "numbers": []}
+        if isinstance(y.codec, Columns) and not any(c.categories or c.low is None for c in y.codec.columns):
+            shown["numbers"] = [{"name": c.name, "low": c.low, "high": c.high, "mean": c.mean} for c in y.codec.columns]
+        return {**shown, "examples": conditions.caption(y, conditions.some(y, EXAMPLES))}
+
+    def unsaved(self) -> str | None:
+        """Why it cannot be saved as a page, in the user's words; None where nothing is known to prevent it."""
+        told = self.condition()
+        if "x" not in self.spec:
+            return "it translates, and a page would have to read pictures of yours; only games that draw are saved"
+        if not self.walkable():
+            return "it draws nothing from latents"
+        if self.out.kind != "image" and not in_plane(self.out):
+            return "it makes rows of a table; only pictures and points in the plane are saved"
+        if told and not told["classes"]:
+            what = "captions" if told["kind"] == "text" else "numbers"
+            return f"it is told {what}; only games that are told classes, or nothing, are saved"
+        return None
 
     # Latents, as rows whatever their shape in the game.
 
@@ -134,8 +156,9 @@ class Model:
             return {**shown, "png": base64.b64encode(png(Image.fromarray(canvas))).decode()}
         values = of.decode(x)
         names = list(values.dtype.names or [])
+        titles = names or list(of.codec.names if isinstance(of.codec, Columns) else [])
         listed = [list(row) for row in values.tolist()] if names else np.asarray(values, float).round(6).tolist()
-        return {"kind": "vector", "n": len(x), "columns": names or [str(i) for i in range(of.size)], "rows": listed}
+        return {"kind": "vector", "n": len(x), "columns": titles, "rows": listed}
 
 
 def png(image: Image.Image) -> bytes:
@@ -177,6 +200,12 @@ class Models:
                     self._models.popitem(last=False)
             self._models.move_to_end(wanted)
             return self._models[wanted]
+
+
+def in_plane(field: Field) -> bool:
+    """Are these points, of two numbers each?"""
+    codec = field.codec
+    return isinstance(codec, Columns) and "events" not in field.extra and [c.width for c in codec.columns] == [1, 1]
 
 
 def takes_only_x(module: torch.nn.Module) -> bool:

@@ -16,27 +16,31 @@ from torch import Tensor, nn
 
 from .. import checkpoints
 from ..data import Data
+from ..doctor.probe import judges, opinions
 from ..errors import InputError
-from ..game import Game
+from ..game import Batch, Game
 from ..runs import Run
 from ..spec import Spec
-from .models import takes_only_x
+from .models import in_plane, takes_only_x
 from .shelf import Shelf, trainer
 
 SIDE = 48  # of the heat map
 POINTS = 400  # shown of each kind
 ARROWS = 120
-JUDGED = 256  # samples behind D's scores
+JUDGED, JUDGED_PICTURES = 256, 64  # examples behind D's scores
 RECENT = 20  # runs that are looked at, newest first
 QUANTILES = torch.linspace(0.02, 0.98, 25)
 
 
-def judge_of(game: Game, spec: Spec) -> nn.Module | None:
-    """The discriminator that can be asked about x alone, if there is one."""
-    if "x" not in spec:
-        return None
-    found = [module for module in game.discriminators() if takes_only_x(module)]
-    return found[0] if len(found) == 1 else None
+def surveyor(game: Game, x: Tensor) -> nn.Module | None:
+    """The first discriminator that can be asked about x alone: its map can be drawn."""
+    for module in filter(takes_only_x, game.discriminators()):
+        try:
+            logits(module, x[:2])
+        except (RuntimeError, ValueError):
+            continue  # it reads a condition beside x, or gives no logits
+        return module
+    return None
 
 
 def logits(judge: nn.Module, x: Tensor) -> Tensor:
@@ -47,21 +51,25 @@ def logits(judge: nn.Module, x: Tensor) -> Tensor:
     return out.flatten(1).mean(1) if out.ndim > 1 else out
 
 
-def moment(game: Game, spec: Spec, real: Tensor) -> dict[str, Any]:
-    """D's scores as quantiles, and for points in the plane: points, heat map and arrows, in the user's units."""
-    with torch.random.fork_rng([]), torch.no_grad():
-        torch.manual_seed(0)
-        fake = game.sample(max(POINTS, JUDGED)) if "x" in spec else None
-    judge, found = judge_of(game, spec), {}
-    if judge is not None and fake is not None:
-        with torch.no_grad():
-            both = {"real": logits(judge, real[:JUDGED]), "fake": logits(judge, fake[:JUDGED])}
-        found["scores"] = {
-            k: rounded(torch.quantile(v.double().nan_to_num(), QUANTILES.double())) for k, v in both.items()
-        }
-    if fake is not None and tuple(spec.x.shape) == (2,):
-        found["plane"] = plane(judge, spec, real[:POINTS], fake[:POINTS])
+def moment(game: Game, spec: Spec, real: Batch) -> dict[str, Any]:
+    """The scores of each discriminator as quantiles, by its name, and the names of those that could not be heard; for
+    points in the plane: points, heat map and arrows, in the user's units."""
+    few = JUDGED_PICTURES if any(f.kind == "image" for f in spec.fields.values()) else JUDGED
+    heard = opinions(game, Batch(**{k: v[:few] for k, v in real.tensors.items()}))
+    found: dict[str, Any] = {
+        "judges": {k: {"real": quantiles(a), "fake": quantiles(b)} for k, (a, b) in heard.items()},
+        "unheard": [k for k in judges(game) if k not in heard],
+    }
+    if "x" in spec and in_plane(spec.x):
+        with torch.random.fork_rng([]), torch.no_grad():
+            torch.manual_seed(0)
+            fake = game.sample(POINTS)
+        found["plane"] = plane(surveyor(game, real.x), spec, real.x[:POINTS], fake)
     return found
+
+
+def quantiles(values: Tensor) -> list[float]:
+    return rounded(torch.quantile(values.double().nan_to_num(), QUANTILES.double()))
 
 
 def plane(judge: nn.Module | None, spec: Spec, real: Tensor, fake: Tensor) -> dict[str, Any]:
@@ -79,9 +87,8 @@ def plane(judge: nn.Module | None, spec: Spec, real: Tensor, fake: Tensor) -> di
         with torch.enable_grad():
             pull = torch.autograd.grad(logits(judge, x).sum(), x)[0]
         length = pull.norm(dim=1).quantile(0.9).clamp_min(1e-12)
-        step = (
-            0.12 * half.min() * pull / length * (length / pull.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp(max=1)
-        )
+        shrink = (length / pull.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp(max=1)
+        step = 0.12 * half.min() * pull / length * shrink
         shown["tips"] = units(spec, x.detach() + step)
     return shown
 
@@ -118,7 +125,12 @@ class Moments:
 
     def get(self, name: str, number: int) -> dict[str, Any] | None:
         path = self.folder(name) / f"{number}.json"
-        return json.loads(path.read_text()) if path.is_file() else None
+        if not path.is_file():
+            return None
+        found = json.loads(path.read_text())
+        if "scores" in found:  # as they were kept before games with several discriminators were heard
+            found["judges"] = {"D": found.pop("scores")}
+        return {"judges": {}, "unheard": [], **found}
 
     def catch_up(self, run: Run) -> list[int]:
         """Compute what is missing for the checkpoints that are there; the rounds now known."""
@@ -131,7 +143,7 @@ class Moments:
     def _compute(self, run: Run, number: int) -> None:
         try:
             game, spec = run.load(number)
-            found = moment(game, spec, self._real(run))
+            found = moment(game, spec, self.real(run))
         except (InputError, OSError, ValueError, TypeError, RuntimeError, AttributeError, KeyError):
             # Its game is in a file, its data has gone, the checkpoint was deleted meanwhile, D is of another kind.
             self._failed.add((run.name, number))
@@ -142,11 +154,12 @@ class Moments:
         temporary.write_text(json.dumps({"round": number, **found}))
         temporary.replace(folder / f"{number}.json")
 
-    def _real(self, run: Run) -> Tensor:
+    def real(self, run: Run) -> Batch:
+        """Some examples that were not trained on, always the same."""
         source = str(run.config["data"])
-        if source not in self._data:
-            self._data = {source: run.data()}  # one at a time in memory
-        return self._data[source].held_out.take(max(POINTS, JUDGED), seed=0).x
+        data = self._data.get(source) or run.data()
+        self._data = {source: data}  # one at a time in memory
+        return data.held_out.take(max(POINTS, JUDGED), seed=0)
 
     # In the background.
 

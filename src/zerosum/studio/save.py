@@ -23,6 +23,7 @@ from .. import latent
 from ..conditions import conditional
 from ..errors import InputError
 from ..game import Game
+from ..spec import Columns
 from .models import Model
 
 SAVED = Path(__file__).parent / "web" / "saved"
@@ -103,22 +104,26 @@ def packed32(values: Tensor) -> str:
     return base64.b64encode(values.detach().cpu().numpy().astype("<f4").tobytes()).decode()
 
 
-def page(model: Model) -> str:
-    """The whole page."""
-    if not model.walkable() or model.out.kind != "image":
-        raise InputError(f"{model.name} draws no pictures from latents; only such games can be saved as a page")
-    told = model.describe()["condition"]
-    if told and not told["classes"]:
-        raise InputError(f"{model.name} is told {told['kind']}s; only games told classes, or nothing, can be saved")
+def page(model: Model, real: list[list[float]] | None = None) -> str:
+    """The whole page. `real` are some real points, in the user's units, to be drawn behind generated ones.
+
+    Raises InputError where the game is not one that can be saved.
+    """
+    if why := model.unsaved():
+        raise InputError(f"{model.name} cannot be saved as a page: {why}")
+    told, codec = model.condition(), model.out.codec
     z = model.latents(POOL)
     content = {
         "name": model.name,
         "round": model.number,
+        "kind": model.out.kind,
         "shape": list(model.out.shape),
         "size": z.shape[1],
         "latents": list(model.shape),
         "gaussian": latent.natural(model.game) == "spherical",
         "classes": told["classes"] if told else [],
+        "affine": [v.tolist() for v in codec.affine] if isinstance(codec, Columns) else None,
+        "real": real,
         "z": np.asarray(z).round(4).tolist(),
         "directions": model.directions.numpy().round(5).tolist(),
         "program": trace(model),

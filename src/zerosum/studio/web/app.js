@@ -20,18 +20,22 @@ function where() {
   return { what: what in VIEWS || what in OTHERS ? what : "watch", name: decodeURIComponent(name) };
 }
 
+let showing = 0;
 async function show() {
+  const mine = ++showing;
   place = where();
-  if (leave) leave();
+  leave?.();
   leave = null;
   document.body.classList.remove("focus");
   if (place.what in VIEWS && !place.name && runs.length) return location.replace(`#/${place.what}/${runs[0].name}`);
   frame();
-  const target = fill(view);
+  const target = h("div"); // its own, so that a view that comes late draws over nothing
+  fill(view, target);
   scrollTo(0, 0);
-  if (place.what in OTHERS) leave = await OTHERS[place.what](target, place.name);
-  else if (place.name) leave = await VIEWS[place.what](target, place.name, runs);
-  else welcome(target);
+  if (!(place.what in OTHERS) && !place.name) return welcome(target);
+  const left = place.what in OTHERS ? await OTHERS[place.what](target) : await VIEWS[place.what](target, place.name, runs);
+  if (mine === showing) leave = left;
+  else left?.();
 }
 
 function welcome(target) {

@@ -1,14 +1,7 @@
 // Curves and the plane, on canvases of our own.
 import { canvas, colour, figure, fill, h } from "./dom.js";
-
-/** Round numbers between low and high, about `wanted` of them. */
-export function ticks(low, high, wanted = 4) {
-  const rough = (high - low) / wanted, power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
-  const out = [];
-  for (let v = Math.ceil(low / step) * step; v <= high + step * 1e-9; v += step) out.push(Math.abs(v) < step * 1e-9 ? 0 : v);
-  return out;
-}
+import { dots } from "./scatter.js";
+import { ticks } from "./ticks.js";
 
 const MANY = 120; // readings from which on a smooth line is drawn over them
 
@@ -188,17 +181,8 @@ export function plane() {
       const mix = (a, b) => (a && t < 1 ? b.map((p, i) => (a[i] ? [a[i][0] + (p[0] - a[i][0]) * ease, a[i][1] + (p[1] - a[i][1]) * ease] : p)) : b);
       const X = (v) => ((v - now.low[0]) / (now.high[0] - now.low[0])) * w, Y = (v) => hgt - ((v - now.low[1]) / (now.high[1] - now.low[1])) * hgt;
       if (now.heat) heat(c, now.heat, w, hgt);
-      const dots = (points, ink, size) => {
-        c.fillStyle = ink;
-        c.globalAlpha = 0.85;
-        for (const [x, y] of points) {
-          c.beginPath();
-          c.arc(X(x), Y(y), size, 0, 7);
-          c.fill();
-        }
-        c.globalAlpha = 1;
-      };
-      dots(now.real, colour("real"), 2.6);
+      const at = (points) => points.map(([x, y]) => [X(x), Y(y)]);
+      dots(c, at(now.real), colour("real"), 2.6);
       const fake = mix(from?.fake, now.fake);
       if (now.tips) {
         const tips = mix(from?.tips, now.tips);
@@ -219,7 +203,7 @@ export function plane() {
         });
         c.globalAlpha = 1;
       }
-      dots(fake, colour("fake"), 3);
+      dots(c, at(fake), colour("fake"), 3);
       if (t < 1) requestAnimationFrame(surface.repaint);
     },
     { role: "img", "aria-label": "real and generated points over the discriminator's map" },

@@ -1,8 +1,9 @@
 // Compare: runs side by side, from the same seeds.
 import { chart } from "./chart.js";
-import { api, careful, figure, fill, h, latest, tiles } from "./dom.js";
+import { api, careful, figure, fill, h, latest } from "./dom.js";
+import { samples } from "./play.js";
 
-const SHOWN = 16, FACTS = new Set(["round", "examples", "seconds"]);
+const PICTURES = 16, POINTS = 200, ROWS = 8, FACTS = new Set(["round", "examples", "seconds"]);
 
 export async function compare(target, names, runs) {
   const chosen = names.split(",").filter(Boolean);
@@ -11,26 +12,26 @@ export async function compare(target, names, runs) {
   const add = h("select", { id: "add", "aria-label": "Add a run", onchange: () => add.value && go([...chosen, add.value]) }, h("option", { value: "" }, "Add a run…"), others.map((run) => h("option", { value: run.name }, run.name)));
   const seed = h("input", { type: "number", min: 0, value: 0, id: "seed", style: { width: "7rem" } });
   const found = await Promise.all(chosen.map(async (name) => ({ name, ...(await api(`runs/${name}`)), rows: await api(`runs/${name}/stats`) })));
-  const samples = found.map(() => h("div"));
+  const shown = found.map(() => h("div"));
   const draw = latest(async () => {
-    await Promise.all(found.map(async (run, i) => fill(samples[i], await drawn(run.name, Number(seed.value) || 0).catch((error) => h("p.soft", error.message)))));
+    await Promise.all(found.map(async (run, i) => fill(shown[i], await drawn(run, Math.max(0, Number(seed.value) || 0)).catch((error) => h("p.soft", error.message)))));
   });
   seed.oninput = draw;
   const wide = found.length > 2 ? "span4" : "span6";
   fill(
     target,
     h("div.row.apart", h("h1", "Side by side"), h("div.row", h("label.row", "Seed", h("div", seed)), h("div", add))),
-    h("div.grid", found.map((run, i) => h(`section.panel.${wide}`, h("div.row.apart", h("h2", h("span.key", { style: { background: `var(--c${i % 8})` } }), " ", run.name), found.length > 1 && h("button.quiet", { "aria-label": `Leave out ${run.name}`, onclick: () => go(chosen.filter((n) => n !== run.name)) }, "✕")), h("p.soft", `${run.game} on ${run.data}, ${figure(run.rounds)} rounds`), samples[i]))),
+    h("div.grid", found.map((run, i) => h(`section.panel.${wide}`, h("div.row.apart", h("h2", h("span.key", { style: { background: `var(--c${i % 8})` } }), " ", run.name), found.length > 1 && h("button.quiet", { "aria-label": `Leave out ${run.name}`, onclick: () => go(chosen.filter((n) => n !== run.name)) }, "✕")), h("p.soft", `${run.game} on ${run.data}, ${figure(run.rounds)} rounds`), shown[i]))),
     cards(found),
     curves(found),
   );
   draw();
 }
 
-async function drawn(name, seed) {
-  const packed = await api(`runs/${name}/sample`, { n: SHOWN, seed });
-  if (packed.kind === "image") return h("div.tiles", await tiles(packed));
-  return h("div.wide", h("table", h("tr", packed.columns.map((c) => h("th", c))), packed.rows.slice(0, 8).map((row) => h("tr", row.map((v) => h("td", typeof v === "number" ? figure(v) : String(v)))))));
+/** Pictures, points over real ones, or a few rows of a table. */
+async function drawn({ name, kind, pictures }, seed) {
+  if (kind === "pair") return h("div.stage", h("img", { src: `/api/runs/${name}/pictures/${pictures.at(-1)}`, alt: "what it made of held-out examples; no seed is drawn" }));
+  return samples(name, { n: kind === "plane" ? POINTS : kind === "image" ? PICTURES : ROWS, seed }, kind === "plane");
 }
 
 /** A line a metric, a column a run; the best stands out where runs were measured alike. */

@@ -25,7 +25,7 @@ export async function api(path, body, options = {}) {
   const request = body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   const response = await fetch(`/api/${path}`, { ...request, ...options });
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(answer.error || `the studio answered ${response.status}`);
+  if (!response.ok) throw Object.assign(new Error(answer.error || `the studio answered ${response.status}`), { field: answer.field });
   return answer;
 }
 
@@ -36,6 +36,46 @@ export function toast(text, fine = false) {
   element.className = fine ? "on fine" : "on";
   clearTimeout(hiding);
   hiding = setTimeout(() => (element.className = ""), fine ? 2500 : 7000);
+}
+
+/** Ask for a number, in a dialog. null where it is left. */
+export function ask(question, value, least, yes) {
+  const input = h("input", { type: "number", id: "asked", min: least, step: 1, value, required: true }), say = notice(input);
+  const close = h("button", { type: "button" }, "Cancel");
+  const form = h("form", { noValidate: true }, h("label.field", h("span", question), input, say.element), h("div.row", close, h("button.primary", { id: "yes", type: "submit" }, yes)));
+  const dialog = h("dialog", { "aria-label": question }, form);
+  document.body.append(dialog);
+  dialog.showModal();
+  input.select();
+  return new Promise((resolve) => {
+    let answer = null;
+    dialog.onclose = () => (dialog.remove(), resolve(answer));
+    close.onclick = () => dialog.close();
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      if (!input.validity.valid) return say(`a whole number, ${least} or more`);
+      answer = Number(input.value);
+      dialog.close();
+    };
+  });
+}
+
+/** A place under an input for what is wrong with it. Called with words it shows them, goes there, and opens what hides it. */
+export function notice(input, help = "") {
+  const element = h("small.wrong", { id: `${input.id}-wrong`, role: "alert", hidden: true });
+  const say = (words) => {
+    element.hidden = !words;
+    element.textContent = words;
+    input.setAttribute("aria-describedby", `${words ? element.id : ""} ${help}`.trim());
+    if (!words) return input.removeAttribute("aria-invalid");
+    input.setAttribute("aria-invalid", "true");
+    for (let e = input.closest("details"); e; e = e.parentElement.closest("details")) e.open = true;
+    input.focus({ preventScroll: true });
+    input.scrollIntoView({ block: "center" });
+  };
+  say.element = element;
+  say("");
+  return say;
 }
 
 /** A handler whose errors are shown. */

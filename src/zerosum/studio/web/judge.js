@@ -4,7 +4,7 @@ import { api, careful, fill, h } from "./dom.js";
 const MASK_FRAMES = 5, MASK_MS = 30; // Sec. 3.1: what was seen is masked, so that no afterimage is judged
 
 export async function judge(target, name) {
-  const shown = h("div");
+  const shown = h("div"), state = { over: false, answer: null };
   const who = h("input", { id: "judge", value: localStorage.getItem("judge") || "", placeholder: "your name", maxLength: 60 });
   const count = h("input", { type: "number", id: "count", min: 4, max: 400, value: 20 });
   const mode = h("select", { id: "mode" }, h("option", { value: "infinity" }, "all the time you want (HYPE∞)"), h("option", { value: "time" }, "a glance, ever shorter (HYPE-time)"));
@@ -12,7 +12,7 @@ export async function judge(target, name) {
   const begin = careful(async (session) => {
     localStorage.setItem("judge", who.value);
     const turn = session ?? (await api("judge/sessions", { run: name, mode: mode.value, judge: who.value.trim() || "anonymous", n: Number(count.value), seed: Math.floor(Math.random() * 2 ** 31) }));
-    await sit(target, turn);
+    await sit(target, turn, state);
   });
   fill(
     target,
@@ -27,6 +27,10 @@ export async function judge(target, name) {
     shown,
   );
   await results(shown, name);
+  return () => {
+    state.over = true;
+    state.answer?.(null);
+  };
 }
 
 async function results(target, name) {
@@ -50,12 +54,12 @@ const percent = (v) => (v === null ? "–" : `${(100 * v).toFixed(0)}%`);
 const value = (s) => (s.score === null ? "–" : s.mode === "infinity" ? percent(s.score) : `${Math.round(s.score)} ms`);
 const span = (s) => (s.interval ? (s.mode === "infinity" ? `${percent(s.interval[0])} to ${percent(s.interval[1])}` : `${Math.round(s.interval[0])} to ${Math.round(s.interval[1])} ms`) : "–");
 
-/** One session, to its end. */
-async function sit(target, turn) {
+/** One session, to its end, or until `state.over`. */
+async function sit(target, turn, state) {
   document.body.classList.add("focus");
-  const screen = h("div.screen"), said = h("p.soft", { id: "turn" }), state = { answer: null };
+  const screen = h("div.screen"), said = h("p.soft", { id: "turn" });
   const real = h("button.choice", { id: "real", disabled: true }, "Real ", h("kbd", "R")), fake = h("button.choice", { id: "fake", disabled: true }, "Fake ", h("kbd", "F"));
-  fill(target, h("div.theatre", said, screen, h("div.row", real, fake), h("button.quiet", { onclick: () => ((state.over = true), document.body.classList.remove("focus"), (location.hash = `#/watch/${turn.run}`)) }, "Leave; you can go on later")));
+  fill(target, h("div.theatre", said, screen, h("div.row", real, fake), h("button.quiet", { onclick: () => (location.hash = `#/watch/${turn.run}`) }, "Leave; you can go on later")));
   const answer = (word) => state.answer?.(word);
   real.onclick = () => answer("real");
   fake.onclick = () => answer("fake");
@@ -67,10 +71,12 @@ async function sit(target, turn) {
       const image = await next;
       said.textContent = `${turn.trial + 1} of ${turn.of}`;
       const shown = await present(screen, image, turn.exposure_ms);
+      if (state.over) return;
       real.disabled = fake.disabled = false;
       const began = performance.now();
       const word = await new Promise((resolve) => (state.answer = resolve));
       state.answer = null;
+      if (word === null) return;
       real.disabled = fake.disabled = true; // until the next picture is there
       const trial = turn.trial;
       if (trial + 1 < turn.of) next = load({ ...turn, trial: trial + 1 });
@@ -79,7 +85,7 @@ async function sit(target, turn) {
   } finally {
     window.removeEventListener("keydown", keys);
   }
-  if (turn.finished) verdict(target, turn);
+  if (turn.finished && !state.over) verdict(target, turn);
 }
 
 async function load(turn) {
@@ -138,7 +144,7 @@ function verdict(target, turn) {
       h("p", { style: { "max-width": "34rem" } }, value(s), " ", meaning),
       h("div.facts", h("div", h("b", percent(s.errors_on_real)), h("span", "real taken for fake")), h("div", h("b", percent(s.errors_on_fake)), h("span", "fake taken for real")), h("div", h("b", s.n), h("span", "answers"))),
       !turn.attentive && h("p", { style: { color: "var(--warn)" } }, "You took scrambled pictures for real ones, so your answers are left out of the pooled score."),
-      h("button.primary", { id: "again", onclick: careful(() => judge(target, turn.run)) }, "All scores"),
+      h("button.primary", { id: "again", onclick: () => window.dispatchEvent(new Event("hashchange")) }, "All scores"),
     ),
   );
 }

@@ -1,5 +1,5 @@
 // New run: a form made from the game's typed fields.
-import { api, careful, fill, h, toast } from "./dom.js";
+import { api, careful, fill, h, notice, toast } from "./dom.js";
 
 const COMMON = ["rounds", "batch", "seed"];
 const IDEAS = ["digits", "mnist", "fashion-mnist", "ring8", "grid25", "moons", "swissroll"];
@@ -11,6 +11,7 @@ export async function start(target) {
   const kinds = new Map(sources.map((s) => [s.name, s.kind]));
   const source = h("input", { id: "source", value: "digits", required: true, maxLength: 1000, autocomplete: "off", spellcheck: false });
   source.setAttribute("list", "sources");
+  const sourceNotice = notice(source), general = h("p.wrong", { role: "alert", id: "wrong", hidden: true });
   const cards = h("div.cards"), options = h("div"), filter = h("input", { type: "search", placeholder: "Find a game", "aria-label": "Find a game" });
   const go = h("button.primary", { id: "train", type: "submit" }, "Train");
 
@@ -43,6 +44,30 @@ export async function start(target) {
     );
     if (chosen === "auto" || chosen) fields.settings.rounds.input.value = 2000;
   }
+  /** Say what is wrong where it is: at the field that it names, else beside the button. */
+  function complain({ message, field: name }) {
+    const all = Object.assign({}, ...Object.values(fields));
+    const named = name ?? Object.keys(all).find((key) => new RegExp(`--${key.replaceAll("_", "-")}\\b|^${key}\\b`).test(message)) ?? (/^(data|no data)\b/.test(message) || (source.value.trim() && message.includes(source.value.trim())) ? "source" : null);
+    const show = named === "source" ? sourceNotice : all[named]?.notice;
+    if (show) return show(message);
+    general.hidden = false;
+    general.textContent = message;
+  }
+  function clear() {
+    general.hidden = true;
+    sourceNotice("");
+    for (const part of Object.values(fields)) for (const f of Object.values(part)) f.notice("");
+  }
+  /** What the browser itself can tell: no number, or one too small. */
+  function faulty() {
+    if (!source.value.trim()) return { message: "choose data, or say where it is", field: "source" };
+    for (const part of Object.values(fields))
+      for (const [name, f] of Object.entries(part)) {
+        const { badInput, stepMismatch, rangeUnderflow } = f.input.validity;
+        if (badInput || stepMismatch || rangeUnderflow) return { field: name, message: badInput ? "this must be a number" : stepMismatch ? "this must be a whole number" : `this must be ${f.input.min} or more` };
+      }
+    return null;
+  }
   const values = (part) => Object.fromEntries(Object.entries(fields[part]).map(([name, f]) => [name, f.value()]).filter(([, v]) => v !== undefined));
 
   filter.oninput = gallery;
@@ -52,16 +77,22 @@ export async function start(target) {
     h(
       "form",
       {
-        onsubmit: careful(async (event) => {
+        noValidate: true, // said at the fields, in our words
+        onsubmit: async (event) => {
           event.preventDefault();
+          clear();
+          const wrong = faulty();
+          if (wrong) return complain(wrong);
           go.disabled = true;
           try {
             const job = await api("jobs", { game: chosen, source: source.value.trim(), hyperparameters: values("hyperparameters"), settings: values("settings"), data: values("data") });
             location.hash = `#/watch/${await named(job.id)}`;
+          } catch (error) {
+            complain(error);
           } finally {
             go.disabled = false;
           }
-        }),
+        },
       },
       h(
         "section.panel",
@@ -69,12 +100,14 @@ export async function start(target) {
         h("h2", h("label", { htmlFor: "source" }, "Data")),
         h("p.soft", "A name, or the path of a folder or zip of pictures, a table (.csv, .parquet), an array (.npy, .npz) on this machine."),
         source,
+        sourceNotice.element,
         h("datalist", { id: "sources" }, sources.map((s) => h("option", { value: s.name }, s.kind))),
         h("div.legend", { style: { "margin-top": ".5rem" } }, IDEAS.filter((name) => kinds.has(name)).map((name) => h("button", { type: "button", onclick: () => (source.value = name) }, name))),
       ),
       h("section.panel", { style: { "margin-top": "1.1rem" } }, h("div.row.apart", h("h2", "Game"), h("div", filter)), cards),
       h("section.panel", { style: { "margin-top": "1.1rem" } }, options),
       h("div.row", { style: { "margin-top": "1.1rem" } }, go, h("span.soft", "It plays in a process of its own; you can pause it, stop it, and go on another day.")),
+      general,
     ),
   );
   await pick("auto");
@@ -106,7 +139,7 @@ function field(name, shape) {
     input = h("select", { id }, optional && h("option", { value: "" }, "as it suits"), type.enum.map((v) => h("option", { value: v, selected: v === shape.default }, v)));
     read = () => input.value || null;
   } else if (types.every((s) => s.type === "integer" || s.type === "number") && types.length === 1) {
-    input = h("input", { type: "number", id, step: type.type === "integer" ? 1 : "any", value: start, placeholder: optional ? "as it suits" : "" });
+    input = h("input", { type: "number", id, step: type.type === "integer" ? 1 : "any", min: shape.minimum ?? "", value: start, placeholder: optional ? "as it suits" : "" });
     read = () => (input.value === "" ? null : Number(input.value));
   } else {
     const plain = Array.isArray(shape.default) ? shape.default.join(", ") : start;
@@ -114,7 +147,7 @@ function field(name, shape) {
     const numbers = (text) => text.split(",").map((v) => (v.trim() !== "" && Number.isFinite(Number(v)) ? Number(v) : v.trim()));
     read = () => (input.value === "" ? null : types.some((s) => s.type === "array") ? (numbers(input.value).length > 1 || types.length === 1 ? numbers(input.value) : numbers(input.value)[0]) : input.value);
   }
-  input.setAttribute("aria-describedby", `${id}-help`);
+  const say = notice(input, `${id}-help`);
   const first = JSON.stringify(read());
-  return { input, element: h("label.field", h("span", name.replaceAll("_", " ")), input, described), value: () => (JSON.stringify(read()) === first ? undefined : read()) };
+  return { input, notice: say, element: h("label.field", h("span", name.replaceAll("_", " ")), input, say.element, described), value: () => (JSON.stringify(read()) === first ? undefined : read()) };
 }

@@ -1,6 +1,6 @@
 // Watch: a run as it learns.
 import { chart, plane } from "./chart.js";
-import { api, careful, duration, figure, fill, h, toast } from "./dom.js";
+import { api, ask, careful, duration, figure, fill, h, toast } from "./dom.js";
 import { STATES } from "./app.js";
 
 const FACTS = new Set(["round", "examples", "seconds"]);
@@ -8,21 +8,21 @@ const WORDS = { G: "Generator", D: "Discriminator", score: "Distance to held-out
 
 export async function watch(target, name) {
   const run = await api(`runs/${name}`);
-  let summary = run, readings = await api(`runs/${name}/stats`), known = [], scores = [];
-  const charts = new Map(), curves = h("div.grid");
-  const head = h("section.panel"), doctor = h("section.panel.span4"), stage = h("section.panel.span8"), judged = h("section.panel.span4", { hidden: true });
-  const side = h("div.span4", { style: { display: "grid", gap: "1.1rem", "align-content": "start" } }, doctor, judged);
-  const scoreChart = chart({ height: 200 });
-  fill(judged, h("h2", "What D thinks"), h("p.soft", "D's logits on real and generated samples: middle and spread. Where the two meet, D cannot tell them apart."), scoreChart);
-  const ratios = h("img", { alt: "features of generated and of real events, with their ratios" });
-  const events = h("section.panel", { hidden: true, style: { "margin-top": "1.1rem" } }, h("h2", "Events beside real ones"), h("p.soft", "Each feature, and below it generated over real; drawn anew at every checkpoint."), h("div.stage", ratios));
+  let summary = run, readings = await api(`runs/${name}/stats`), known = [], unheard = [];
+  const charts = new Map(), curves = h("div.grid"), judges = new Map();
+  const head = h("section.panel"), doctor = h("section.panel.span4"), stage = h("section.panel.span8"), judged = h("section.panel.span4", { hidden: true }), measured = h("section.panel.span4", { hidden: true });
+  const side = h("div.span4", { style: { display: "grid", gap: "1.1rem", "align-content": "start" } }, doctor, judged, measured);
+  const ratios = h("img.tall", { alt: "features of generated and of real events, with their ratios" }), drawing = h("p.soft", "Being drawn…");
+  ratios.onload = () => (drawing.hidden = true);
+  ratios.onerror = () => (drawing.textContent = "They could not be drawn: the data of this run is not to be had.");
+  const events = h("section.panel", { hidden: true, style: { "margin-top": "1.1rem" } }, h("h2", "Events beside real ones"), h("p.soft", "Each feature, and below it generated over real; drawn anew at every checkpoint."), drawing, h("div.stage", ratios));
   const panels = () => {
     events.hidden = summary.kind !== "events";
     if (!events.hidden) ratios.src = `/api/runs/${name}/panels?round=${summary.saved}`;
   };
   fill(target, head, h("div.grid", stage, side), events, curves);
 
-  const scrubber = scrub(name, stage, run.kind);
+  const scrubber = scrub(name, stage, () => summary.kind);
 
   const actions = h("div.row"), bar = h("progress", { "aria-label": "rounds played" }), facts = h("div.facts"), words = h("pre", { hidden: true });
   fill(head, h("div.row.apart", h("div", h("h1", name), h("p.soft", `${run.game} on ${run.data}`)), actions), bar, facts, words);
@@ -56,13 +56,13 @@ export async function watch(target, name) {
       mine && s.state === "paused" && h("button.primary", { id: "continue", onclick: act("continue") }, "Continue"),
       mine && h("button", { id: "stop", onclick: act("stop"), title: "Finishes the round, saves and ends" }, "Stop and save"),
       can && h("button", { id: "resume", onclick: careful(() => resume(summary)) }, s.saved >= s.planned ? "Train on" : "Resume"),
-      can && h("button", { id: "evaluate", disabled: s.measuring, onclick: careful(async () => (await api(`runs/${name}/evaluate`, {}), toast("Measuring: the cards appear under Compare", true))) }, s.measuring ? "Measuring…" : "Evaluate"),
+      can && h("button", { id: "evaluate", disabled: s.measuring, onclick: careful(async () => (await api(`runs/${name}/evaluate`, {}), toast("Measuring: the cards appear here and under Compare", true))) }, s.measuring ? "Measuring…" : "Evaluate"),
     );
   }
   const resume = async (s) => {
-    const rounds = s.saved >= s.planned ? Number(prompt("How many rounds shall it have in all?", 2 * s.planned)) : undefined;
-    if (rounds !== undefined && !(rounds > s.saved)) return;
-    await api(`runs/${name}/resume`, rounds ? { rounds } : {});
+    if (s.saved < s.planned) return api(`runs/${name}/resume`, {});
+    const rounds = await ask("How many rounds shall it have in all?", 2 * s.planned, s.saved + 1, "Train on");
+    return rounds === null ? null : api(`runs/${name}/resume`, { rounds });
   };
 
   function draw() {
@@ -81,12 +81,14 @@ export async function watch(target, name) {
   }
 
   async function diagnose() {
-    const { findings, examined } = await api(`runs/${name}`);
+    const { findings, examined, metrics } = await api(`runs/${name}`);
+    measured.hidden = !metrics?.cards?.length;
+    if (!measured.hidden) fill(measured, h("h2", "Measured"), h("div.wide", h("table", { id: "cards" }, h("tr", ["metric", "here", "real data"].map((t) => h("th", t))), metrics.cards.map((card) => h("tr", h("td", card.name), h("td", `${figure(card.value)}${card.spread === null ? "" : ` ± ${figure(card.spread)}`}`), h("td", figure(card.floor)))))));
     fill(
       doctor,
       h("h2", "Doctor"),
       findings.length
-        ? findings.map((f) => h(`div.finding.${f.severity}`, h("b", f.name.replaceAll("_", " ")), h("small", ` since round ${figure(f.since_round)}`), h("p", f.says), evidence(f.evidence), f.remedy?.length > 0 && h("p", h("b", "Try "), [f.remedy].flat().map((r, i) => [i ? " or " : "", h("code", r)]))))
+        ? findings.map((f) => h(`div.finding.${f.severity}`, h("b", f.name.replaceAll("_", " ")), h("small", ` since round ${figure(f.since_round)}`), h("p", f.says), evidence(f.evidence), f.remedy?.length > 0 && h("p", h("b", "Try "), [f.remedy].flat().map((r, i) => [i ? " or " : "", /^(--|zerosum )/.test(r) ? h("code", r) : r]))))
         : h("p.soft", examined ? "No complaints." : "Has not looked at this run."),
     );
   }
@@ -97,15 +99,30 @@ export async function watch(target, name) {
     await Promise.all(
       fresh.map(async (round) => {
         const moment = await api(`runs/${name}/moments/${round}`).catch(() => null);
-        if (moment?.scores) scores.push([round, moment.scores]);
+        for (const [judge, said] of Object.entries(moment?.judges || {})) judges.set(judge, [...(judges.get(judge) || []), [round, said]]);
         if (moment?.plane) scrubber.plane(round, moment.plane);
+        if (moment) unheard = moment.unheard;
       }),
     );
-    if (!fresh.length || !scores.length) return;
-    scores.sort((a, b) => a[0] - b[0]);
-    judged.hidden = false;
-    const middle = (q) => q[q.length >> 1], band = (kind) => scores.map(([r, s]) => [r, s[kind][3], s[kind].at(-4)]);
-    scoreChart.show(["real", "fake"].map((kind) => ({ name: kind, ink: kind, points: scores.map(([r, s]) => [r, middle(s[kind])]), band: band(kind) })));
+    if (fresh.length) opinions();
+  }
+
+  /** A chart a discriminator: middle and spread of what it says of real and of fake. */
+  const opinionCharts = new Map(), silent = h("p.soft", { id: "unheard" });
+  function opinions() {
+    judged.hidden = !judges.size && !unheard.length;
+    for (const [judge, said] of [...judges].sort()) {
+      if (!opinionCharts.has(judge)) opinionCharts.set(judge, chart({ height: 180 }));
+      said.sort((a, b) => a[0] - b[0]);
+      const middle = (q) => q[q.length >> 1], band = (kind) => said.map(([r, s]) => [r, s[kind][3], s[kind].at(-4)]);
+      opinionCharts.get(judge).show(["real", "fake"].map((kind) => ({ name: kind, ink: kind, points: said.map(([r, s]) => [r, middle(s[kind])]), band: band(kind) })));
+    }
+    const missing = unheard.filter((judge) => !judges.has(judge));
+    silent.textContent = missing.length ? `Of ${missing.join(" and ")} nothing is shown: it has not been asked about plain examples and fakes.` : "";
+    const names = [...opinionCharts.keys()].sort(), all = names.flatMap((judge) => [names.length > 1 && h("h3", judge), opinionCharts.get(judge)]).filter(Boolean);
+    const title = names.length > 1 ? "What the discriminators think" : "What D thinks";
+    if (judged.dataset.names !== [names, missing].join("|")) fill(judged, h("h2", title), names.length > 0 && h("p.soft", "Logits on real and generated examples: middle and spread. Where the two meet, they cannot be told apart."), all, silent);
+    judged.dataset.names = [names, missing].join("|");
   }
 
   header();
@@ -118,8 +135,12 @@ export async function watch(target, name) {
   const source = new EventSource(`/api/runs/${name}/events?since=${readings.at(-1)?.round ?? -1}`);
   let checked = run.saved;
   source.onmessage = careful(async (event) => {
-    const news = JSON.parse(event.data);
+    const news = JSON.parse(event.data), before = summary;
     summary = news.run;
+    if (before.measuring && !summary.measuring) {
+      diagnose().catch(() => {});
+      if (summary.unmeasured) toast(summary.unmeasured);
+    }
     if (news.readings.length) {
       readings = [...readings.filter((row) => row.round < news.readings[0].round), ...news.readings];
       draw();
@@ -139,7 +160,8 @@ export async function watch(target, name) {
 /** What a finding rests on: names with their figures. */
 function evidence(given) {
   if (!given || (typeof given === "object" && !Object.keys(given).length)) return null;
-  const text = typeof given === "string" ? given : Object.entries(given).map(([k, v]) => `${k} ${typeof v === "number" ? figure(v) : v}`).join(", ");
+  const one = (v) => (Array.isArray(v) ? v.map(one).join(" / ") : typeof v === "number" ? figure(v) : String(v));
+  const text = typeof given === "string" ? given : Object.entries(given).map(([k, v]) => `${k} ${one(v)}`).join(", ");
   return h("p", h("small.soft", text));
 }
 
@@ -148,7 +170,7 @@ const fact = (value, label) => h("div", h("b", value), h("span", label));
 /** Samples through time: pictures, or the plane. It follows the newest until somebody takes the slider. */
 function scrub(name, stage, kind) {
   let rounds = [], planes = new Map(), follow = true, timer = null;
-  const image = h("img", { alt: "samples of the same latents" }), map = plane(), box = h("div.stage", image), said = h("span");
+  const image = h("img", { alt: "samples, as of this round" }), map = plane(), box = h("div.stage", image), said = h("span");
   const slider = h("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "round of the samples", id: "scrubber" });
   const title = h("h2", "Samples through time"), note = h("p.soft", "The same latents, round after round.");
   const button = h("button", { id: "film", title: "Play from the beginning", "aria-label": "Play from the beginning" }, "▶");
@@ -164,10 +186,17 @@ function scrub(name, stage, kind) {
       if (map.parentNode !== box) {
         fill(box, map);
         title.textContent = "The game in the plane";
-        fill(note, "Real points ", h("b", { style: { color: "var(--real)" } }, "green"), ", generated ones ", h("b", { style: { color: "var(--fake)" } }, "orange"), ". The ground is what D takes for real and for fake; arrows are its gradient, along which G is pulled.");
+        const ground = planes.get(at).heat ? " The ground is what D takes for real and for fake; arrows are its gradient, along which G is pulled." : " D is asked about more than points, so it has no map here.";
+        fill(note, "Real points ", h("b", { style: { color: "var(--real)" } }, "green"), ", generated ones ", h("b", { style: { color: "var(--fake)" } }, "orange"), ".", ground);
       }
-      map.show(planes.get(at));
-    } else image.src = `/api/runs/${name}/pictures/${at}`;
+      return map.show(planes.get(at));
+    }
+    image.src = `/api/runs/${name}/pictures/${at}`;
+    image.className = kind() === "image" ? "pixels" : ""; // what has letters in it is better smooth
+    if (kind() === "pair") {
+      title.textContent = "Translations through time";
+      note.textContent = "The same held-out examples, round after round.";
+    }
   }
   function update() {
     const all = list();
