@@ -117,7 +117,7 @@ def test_moments_hold_what_d_thinks_and_the_plane(client, ring, digits):
 
 def test_the_map_is_ds_own_and_arrows_climb_it(ring):
     game, spec = ring.load()
-    found = moment(game, spec, ring.data().held_out.take(400).x)["plane"]
+    found = moment(game, spec, ring.data().held_out.take(400))["plane"]
     columns = spec.x.codec.columns
     mean, std = (torch.tensor([getattr(c, k) for c in columns]) for k in ("mean", "std"))
     back = lambda points: ((torch.tensor(points, dtype=torch.float64) - mean) / std).float()  # noqa: E731
