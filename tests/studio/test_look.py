@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from selenium.webdriver.common.action_chains import ActionChains
 
 import zerosum as zs
 from zerosum.doctor.probe import opinions
@@ -87,13 +88,10 @@ def test_translations_are_watched_drawn_and_uploaded(visitor_of, others, domains
     visitor.upload("Translate", picture())
     visitor.drawn("#translated canvas")
     uploaded = visitor.looks("#translated canvas")
-    visitor.find("#pad")
-    from selenium.webdriver.common.action_chains import ActionChains
-
     pad = visitor.find("#pad")
-    ActionChains(visitor.browser).move_to_element_with_offset(pad, -40, 0).click_and_hold().move_by_offset(
-        80, 30
-    ).release().perform()
+    reach = pad.size["width"] // 2 - 10  # black, across the ring
+    stroke = ActionChains(visitor.browser).move_to_element_with_offset(pad, -reach, 0).click_and_hold()
+    stroke.move_by_offset(reach, 20).move_by_offset(reach, 20).release().perform()
     visitor.changes("#translated canvas", uploaded)
     there = visitor.looks("#translated canvas")
     visitor.script("const s = document.querySelector('#way'); s.value = 'b2a'; s.dispatchEvent(new Event('change'))")
