@@ -102,9 +102,8 @@ class Visitor:
 
     def complaints(self) -> list[str]:
         """What the browser found wrong: errors of scripts, and what the policy stopped."""
-        return [
-            entry["message"] for entry in self.browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")
-        ]
+        said = [e["message"] for e in self.browser.get_log("browser") if e["level"] in ("SEVERE", "WARNING")]
+        return [text for text in said if "willReadFrequently" not in text]  # that is our own looking
 
     def script(self, code: str, *given):
         return self.browser.execute_script(code, *given)
