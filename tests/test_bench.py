@@ -127,3 +127,11 @@ def test_what_a_form_costs_stands_beside_its_speed(capsys, monkeypatch):
     assert "Pythia is not installed" in said
     assert "1x8, z 2, eager, batch 20" in said
     json.dumps(rows)
+
+
+def test_rows_that_are_timed_again_take_the_place_of_the_old(tmp_path):
+    path = tmp_path / "rows.json"
+    assert bench.together([{"name": "dcgan", "ratio": 1}], path) == [{"name": "dcgan", "ratio": 1}]
+    path.write_text(json.dumps([{"name": "mlp", "ratio": 1}, {"name": "doctor", "ratio": 1}]))
+    rows = bench.together([{"name": "doctor", "ratio": 2}, {"name": "dcgan", "ratio": 3}], path)
+    assert [(r["name"], r["ratio"]) for r in rows] == [("mlp", 1), ("dcgan", 3), ("doctor", 2)]

@@ -36,11 +36,11 @@ def page(found: dict[str, list[dict[str, Any]]]) -> str:
 
 def section(name: str, rows: list[dict[str, Any]]) -> str:
     first = rows[0]
-    v = first["versions"]
+    v, commits = first["versions"], dict.fromkeys(str(row["versions"]["git"]) for row in rows)
     lines = [
         f"## {name}",
         "",
-        f"{first['cpu']}, {first['threads']} threads, torch {v['torch']}, commit {v['git']}.",
+        f"{first['cpu']}, {first['threads']} threads, torch {v['torch']}, commit {', '.join(commits)}.",
         "",
     ]
     lines += [

@@ -456,15 +456,15 @@ def bench(only: str | None = None, json: Path | None = None, repeats: int = 5) -
     """Time the engine beside loops written by hand.
 
     Args:
-        only: one comparison by name
-        json: write the rows here
+        only: comparisons by name, with commas between
+        json: write the rows here; rows of other comparisons that are there stay
         repeats: timings of each, in turn
     """
     from . import bench
 
     rows = bench.run(only, repeats)
     if json:
-        write_json(json, rows)
+        write_json(json, bench.together(rows, json))
 
 
 VERBS: dict[str, Callable[[list[str]], int | None]] = {

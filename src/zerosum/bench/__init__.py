@@ -8,6 +8,7 @@ which other programs on the machine disturb less. A comparison is a value in COM
 
 from __future__ import annotations
 
+import json
 import platform
 import statistics
 import tempfile
@@ -151,24 +152,33 @@ COMPARISONS = {
 
 
 def run(only: str | None = None, repeats: int = 5) -> list[dict[str, Any]]:
-    """Time one comparison or all, print a line each, and give the rows."""
+    """Time all comparisons, or those that `only` names with commas between, print a line each, and give the rows."""
     known = [*COMPARISONS, *QUALITIES]
-    there = [*known, "events"]
-    if only is not None and only not in there:
-        raise InputError(f"no comparison {only!r}{nearest(only, there)} There are: {', '.join(there)}")
+    asked = only.split(",") if only else known
+    there = known if len(asked) > 1 else [*known, "events"]  # which have a table of their own
+    for name in asked:
+        if name not in there:
+            raise InputError(f"no comparison {name!r}{nearest(name, there)} There are: {', '.join(there)}")
     if repeats < 1:
         raise InputError(f"repeats must be 1 or more, not {repeats}")
-    if only == "events":
+    if asked == ["events"]:
         return events.run(repeats)
     print(
         f"{'name':15} {'ratio':>6} {'spread':>7} {'by CPU':>7} {'loop':>10} {'engine':>10} {'examples/s':>10}"
         f"  ms a round, {torch.get_num_threads()} threads"
     )
     rows = []
-    for name in [only] if only else known:
+    for name in asked:
         rows.append(QUALITIES[name](name) if name in QUALITIES else compare(name, COMPARISONS[name], repeats))
         print(said(rows[-1]), flush=True)
     return rows
+
+
+def together(rows: list[dict[str, Any]], path: Path) -> list[dict[str, Any]]:
+    """These rows and the others that the file has already, in the order of the table."""
+    names, order = {row["name"] for row in rows}, [*COMPARISONS, *QUALITIES]
+    kept = [r for r in json.loads(path.read_text()) if r["name"] not in names] if path.exists() else []
+    return sorted([*kept, *rows], key=lambda r: order.index(r["name"]) if r["name"] in order else len(order))
 
 
 def said(r: dict[str, Any]) -> str:
