@@ -138,7 +138,7 @@ def test_a_glance_is_as_long_as_it_says(visitor, digits):
 
 
 def test_the_whole_page_can_be_used_by_keys(visitor, digits):
-    enter, tab, right = "\ue007", "\ue004", "\ue014"
+    enter, tab, end = "\ue007", "\ue004", "\ue010"
     visitor.go(f"#/watch/{digits.name}")
     visitor.reads("h1", digits.name)
     light = "return document.documentElement.classList.contains('light')"
@@ -163,10 +163,10 @@ def test_the_whole_page_can_be_used_by_keys(visitor, digits):
     for step in ("direction 1", "sample 3"):
         shown = visitor.looks()
         go_to(step)
-        visitor.press(right if "direction" in step else enter)
+        visitor.press(end if "direction" in step else enter)
         visitor.changes(".big canvas", shown)
-    for end in ("from:", "to:"):
-        go_to(end)
+    for slot in ("from:", "to:"):
+        go_to(slot)
         visitor.press(enter)
     until(lambda: len(visitor.all(".strip canvas")) == 9)
     visitor.press("j")
