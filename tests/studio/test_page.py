@@ -85,6 +85,23 @@ def test_a_newcomer_trains_watches_stops_walks_and_judges(browser, tmp_path):
         here.close()
 
 
+def test_every_term_has_its_curve_and_the_samples_their_film(visitor, digits):
+    visitor.go(f"#/watch/{digits.name}")
+    terms = {key for row in digits.stats() for key in row} - {"round", "examples", "seconds"}
+    wanted = {term.partition("/")[2] or term for term in terms} | {"real", "fake"}  # these are D's scores, too
+    until(lambda: wanted <= {e.text for e in visitor.all(".legend button")})
+    visitor.reads("h2", "What D thinks")
+    visitor.reads(".facts", "rounds a second")
+    visitor.reads(".scrub", "round 6")
+    visitor.click("#film")
+    visitor.reads(".scrub", "round 2")
+    visitor.reads(".scrub", "round 6")
+    visitor.script("document.querySelector('canvas.chart').focus()")
+    visitor.press("\ue014")  # the right arrow reads values
+    visitor.reads("[role=status]", "round 6, ")
+    assert visitor.complaints() == []
+
+
 def test_the_plane_moves_and_can_be_wound_back(visitor, ring):
     visitor.go(f"#/watch/{ring.name}")
     visitor.reads(".stage + .scrub, .scrub", "round 6")
@@ -114,9 +131,18 @@ def test_classes_are_chosen_and_samples_are_added_and_subtracted(visitor, classe
         "const s = document.querySelector('#condition'); s.value = '7'; s.dispatchEvent(new Event('change'))"
     )
     visitor.changes(".big canvas", before)
-    for slot in "ABC":
-        visitor.click(f"[aria-label^='{slot}:']")
+    drag = """
+        const data = new DataTransfer(), event = (type) => new DragEvent(type, {dataTransfer: data, bubbles: true});
+        document.querySelector(`[aria-label='sample ${arguments[0]}']`).dispatchEvent(event('dragstart'));
+        document.querySelector(`[aria-label^='${arguments[1]}:']`).dispatchEvent(event('drop'));"""
+    for i, slot in enumerate("ABC"):
+        visitor.script(drag, i, slot)
+        until(lambda slot=slot: visitor.all(f"[aria-label^='{slot}:'] canvas"))
     until(lambda: visitor.all(".slots .slot.full:last-child canvas"))
+    for slider, value in (("#truncation", 0.3), ("#seed", 5)):
+        shown = visitor.looks("[aria-label='sample 1'] canvas")
+        visitor.slide(slider, value)
+        visitor.changes("[aria-label='sample 1'] canvas", shown)
     assert visitor.complaints() == []
 
 

@@ -6,7 +6,7 @@ import { conditions } from "./told.js";
 import { look, translate, upload } from "./upload.js";
 
 const STEPS = 9, LEG = 2500; // pictures between two, and milliseconds from one to the other
-const PICTURES = 24, POINTS = 200, ROWS = 20;
+const PICTURES = 24, POINTS = 150, ROWS = 20;
 
 export async function play(target, name) {
   const model = await api(`runs/${name}/model`);
