@@ -28,15 +28,15 @@ CLAIMS = [
     Claim(
         "direct",
         "A GAN can write the momenta of events as they are; it is the baseline, and it is rough (Sec. 4).",
-        "Wasserstein-1 of p_x, p_y and p_z in their standard deviations, mean of the three; the shipped sample of 20,000 "
-        "events at 50 GeV on 50 GeV, 10,000 held out, 800 rounds of 250 events",
+        "Wasserstein-1 of p_x, p_y and p_z in their standard deviations, mean of the three; the shipped sample of "
+        "20,000 events at 50 GeV on 50 GeV, 10,000 held out, 800 rounds of 250 events",
         0.5,
         "lower",
         "the critic makes no moves",
         Arms(direct, unjudged, "W1/sigma"),
         data=("ep",),
-        beside="readings in order: the mean, and that of p_x, p_y and p_z. On seeds 100 to 105, by which the threshold was "
-        "chosen: 0.20 to 0.69, median 0.32, and without the critic's moves 0.83 to 100,472; without the penalty, on "
+        beside="readings in order: the mean, and that of p_x, p_y and p_z. On seeds 100 to 105, by which the threshold "
+        "was chosen: 0.20 to 0.69, median 0.32, and without the critic's moves 0.83 to 100,472; without the penalty, on "
         "100 and 101, 0.28 and 0.18, so the claim is not about the penalty",
     ),
 ]
