@@ -36,7 +36,7 @@ CLAIMS = [
         Arms(direct, unjudged, "W1/sigma"),
         data=("ep",),
         beside="readings in order: the mean, and that of p_x, p_y and p_z. On seeds 100 to 105, by which the threshold "
-        "was chosen: 0.20 to 0.69, median 0.32, and without the critic's moves 0.83 to 100,472; without the penalty, on "
-        "100 and 101, 0.28 and 0.18, so the claim is not about the penalty",
+        "was chosen: 0.20 to 0.69, median 0.32, and without the critic's moves 0.83 to 100,472; without the penalty, "
+        "on 100 and 101, 0.28 and 0.18, so the claim is not about the penalty",
     ),
 ]
