@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,18 +44,18 @@ class Drawn:
 def figures(
     real: Drawn,
     fakes: Sequence[Drawn],
-    stats: Sequence[dict[str, Any]] = (),
+    stats: Mapping[str, Sequence[dict[str, Any]]] | None = None,
     source: str = "real",
     several: str = "samples",
 ) -> dict[str, Figure]:
     """Every plot that these events allow, by name. `fakes` are several samples of one generator, or one sample of each
-    of several generators; their standard deviation is the band. `stats` are the run's readings."""
+    of several generators; their standard deviation is the band. `stats` are the readings of runs, by their names."""
     if not fakes:
         raise InputError("plots need one sample of generated events at least")
     out = {"features": panels(real, fakes, source, several), "correlations": matrices(real, fakes[0], source)}
     if real.e is not None and np.ndim(real.e[0]) == 0:
         out["x-q2"] = plane(real, fakes[0], source)
-    if convergence := converging(stats):
+    if convergence := converging(stats or {}):
         out["convergence"] = convergence
     return out
 
@@ -97,9 +97,8 @@ def _of_runs(these: Sequence[Run], data: Data, more: str = "") -> dict[str, Figu
     if any(f.e is None for f in fakes):  # a game that is told no energy: what needs it cannot be compared
         real = Drawn(real.p, None, w)
     source = str(facts.get("source", "real")).partition(",")[0] + more
-    return figures(
-        real, fakes, () if more else these[0].stats(), source, "samples" if len(these) == 1 else "generators"
-    )
+    stats = {} if more else {run.name: run.stats() for run in these}
+    return figures(real, fakes, stats, source, "samples" if len(these) == 1 else "generators")
 
 
 def save(drawn: dict[str, Figure], folder: Path) -> list[Path]:
@@ -276,25 +275,31 @@ def matrices(real: Drawn, fake: Drawn, source: str) -> Figure:
     return figure
 
 
-def converging(stats: Sequence[dict[str, Any]]) -> Figure | None:
-    """chi^2/ndf of each feature against rounds, where the run has recorded it."""
+def converging(stats: Mapping[str, Sequence[dict[str, Any]]]) -> Figure | None:
+    """chi^2/ndf against rounds, where it was recorded: of a run each feature's, of several runs the mean of each."""
     from matplotlib.figure import Figure
 
-    rows = [row for row in stats if any(k.startswith("chi2/") for k in row)]
-    if len(rows) < 2:
+    read = {name: [r for r in rows if "chi2/mean" in r] for name, rows in stats.items()}
+    read = {name: rows for name, rows in read.items() if len(rows) > 1}
+    if not read:
         return None
-    names = [k for k in rows[0] if k.startswith("chi2/")]
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     labels = {f.name: f.label for f in metrics.FEATURES}
-    for i, name in enumerate(names):
-        word = name.removeprefix("chi2/")
-        mean = word == "mean"
-        points = [r["round"] for r in rows], [r.get(name, np.nan) for r in rows]
-        label, colour = labels.get(word, "mean"), "black" if mean else f"C{i}"
-        axes.plot(*points, "o-", ms=3, label=label, color=colour, lw=2.2 if mean else 1.1, zorder=5 if mean else 2)
+    for i, (run, rows) in enumerate(read.items()):
+        for j, name in enumerate(k for k in rows[0] if k.startswith("chi2/")):
+            word = name.removeprefix("chi2/")
+            mean = word == "mean"
+            if not mean and len(read) > 1:
+                continue
+            label = run if len(read) > 1 else labels.get(word, "mean")
+            colour = f"C{i}" if len(read) > 1 else "black" if mean else f"C{j}"
+            points = [r["round"] for r in rows], [r.get(name, np.nan) for r in rows]
+            axes.plot(*points, "o-", ms=3, label=label, color=colour, lw=2.2 if mean else 1.1, zorder=5 if mean else 2)
+    if len(read) > 1:
+        axes.set_title("mean over the features", fontsize=11)
     axes.axhline(1, color="0.5", ls="--", lw=1)
     axes.set(yscale="log", xlabel="round", ylabel=r"$\chi^2$/ndf against held-out events")
     axes.tick_params(which="both", direction="in", top=True, right=True)
-    axes.legend(ncols=5, fontsize=9, frameon=False)
+    axes.legend(ncols=5 if len(read) == 1 else 1, fontsize=9, frameon=False)
     return figure

@@ -91,6 +91,14 @@ def test_an_ensemble_of_runs_makes_the_band(run, monkeypatch):
     assert any("standard deviation of 3 generators" in text for text in legend)
 
 
+def test_convergence_is_a_runs_features_or_several_runs_means():
+    rows = [{"round": i, "chi2/mean": 3.0, "chi2/pz": 2.0} for i in (1, 2)]
+    for stats, named in ({"a": rows}, ["mean", "$p_z$"]), ({"a": rows, "b": rows, "c": rows[:1]}, ["a", "b"]):
+        figure = event_plots.converging(stats)
+        assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == named
+    assert event_plots.converging({"a": rows[:1]}) is None
+
+
 def test_plots_of_other_data_are_refused(tmp_path, capsys):
     points = training.train("gan", "ring8", rounds=1, batch=8, quiet=True, track="none", out=tmp_path)
     assert main(["report", str(points.path), "--plots", str(tmp_path / "p")]) == 2
