@@ -13,7 +13,7 @@ import zerosum as zs
 from zerosum import event_export
 from zerosum.metrics import table
 
-ROUNDS, BATCH, CRITIC = 1500, 500, 2
+ROUNDS, BATCH, CRITIC = 1000, 400, 2
 
 pythia = importlib.util.find_spec("pythia8mc") is not None
 data = zs.data(
