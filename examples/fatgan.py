@@ -13,11 +13,11 @@ import zerosum as zs
 from zerosum import event_export
 from zerosum.metrics import table
 
-ROUNDS, BATCH, CRITIC = 1000, 400, 2
+ROUNDS, BATCH, CRITIC = 800, 250, 2
 
 pythia = importlib.util.find_spec("pythia8mc") is not None
 data = zs.data(
-    "pythia:dis?beam=50&n=120000" if pythia else "ep",
+    "pythia:dis?beam=50&n=60000" if pythia else "ep",
     features="cartesian",  # G writes px, py, T = ln(50 GeV - pz); D sees pT, E, pz and cot theta, too
     transform="px/py:isotropic",  # no azimuth is special
 )
@@ -26,7 +26,7 @@ run = zs.train(
     data,
     rounds=ROUNDS,
     batch=BATCH,
-    ema=1e5,
+    ema=2e4,
     width=64,
     depth=4,
     z_dim=8,

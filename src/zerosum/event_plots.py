@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 REAL, FAKE, BAND = "black", "#c8102e", "#fbbf24"
 LEVELS = (0.01, 0.1, 0.2, 0.4, 0.6)  # contours, shares of the largest density, as in the paper
 MOST, SAMPLES = 50_000, 5  # events drawn, and samples behind a band
+FLAT = 5.0  # a density whose largest share is less than so many times the smallest has a linear axis
 BEAMS_DRAWN = 5  # beam energies at most that have plots of their own
 Beams = tuple[Any, Any] | None
 
@@ -52,9 +53,10 @@ def figures(
     of several generators; their standard deviation is the band. `stats` are the readings of runs, by their names."""
     if not fakes:
         raise InputError("plots need one sample of generated events at least")
-    out = {"features": panels(real, fakes, source, several), "correlations": matrices(real, fakes[0], source)}
+    one = f"generated, the first of {len(fakes)} {several}" if len(fakes) > 1 else "generated"
+    out = {"features": panels(real, fakes, source, several), "correlations": matrices(real, fakes[0], source, one)}
     if real.e is not None and np.ndim(real.e[0]) == 0:
-        out["x-q2"] = plane(real, fakes[0], source)
+        out["x-q2"] = plane(real, fakes[0], source, one)
     if convergence := converging(stats or {}):
         out["convergence"] = convergence
     return out
@@ -154,8 +156,12 @@ def panel(above: Axes, below: Axes, feature: Feature, real: Drawn, fakes: Sequen
     steps(above, cuts, (mean - spread) / width, (mean + spread) / width, label="band")
     above.errorbar(middle, share / width, error / width, fmt="o", ms=2, lw=0.8, color=REAL, label="real")
     positive = (share / width)[share > 0]
-    above.set_yscale("log")
-    above.set_ylim(positive.min() * 0.4, max(positive.max(), (mean / width).max()) * 4)
+    top = max(positive.max(), (mean / width).max())
+    if top < FLAT * positive.min():  # phi
+        above.set_ylim(0, 1.6 * top)
+    else:
+        above.set_yscale("log")
+        above.set_ylim(positive.min() * 0.4, 4 * top)
     unit = f" [1/{feature.unit}]" if feature.unit else ""
     above.set_ylabel(rf"$(1/N)\,$d$N/$d{feature.label}{unit}", fontsize=10)
     chi2s = [np.divide(*metrics.chi2(v, values, cuts, b_weights=real.w)) for v in drawn]
@@ -196,7 +202,7 @@ def steps(axes: Axes, cuts: np.ndarray, low: np.ndarray, high: np.ndarray, label
     )
 
 
-def plane(real: Drawn, fake: Drawn, source: str) -> Figure:
+def plane(real: Drawn, fake: Drawn, source: str, one: str = "generated") -> Figure:
     """Densities in (x, Q^2) on logarithmic axes, with contours and the kinematic limit; and their difference."""
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
@@ -211,7 +217,7 @@ def plane(real: Drawn, fake: Drawn, source: str) -> Figure:
     figure = Figure(figsize=(14, 4.6), layout="constrained")
     left, middle, right = figure.subplots(1, 3, sharey=True)
     norm = LogNorm(max(shares[0].max() * 1e-4, 1 / len(real.p)), shares[0].max())
-    for axes, share, title in ((left, shares[0], source), (middle, shares[1], "generated")):
+    for axes, share, title in ((left, shares[0], source), (middle, shares[1], one)):
         mesh = axes.pcolormesh(
             first, second, np.ma.masked_equal(share, 0).T, norm=norm, cmap="viridis", rasterized=True
         )
@@ -252,7 +258,7 @@ def smooth(share: np.ndarray) -> np.ndarray:
     return gaussian_filter(share, 1.0)
 
 
-def matrices(real: Drawn, fake: Drawn, source: str) -> Figure:
+def matrices(real: Drawn, fake: Drawn, source: str, one: str = "generated") -> Figure:
     """Correlation matrices, and their difference."""
     from matplotlib.figure import Figure
 
@@ -261,7 +267,7 @@ def matrices(real: Drawn, fake: Drawn, source: str) -> Figure:
     difference = tables[1] - tables[0]
     figure = Figure(figsize=(14, 4.6), layout="constrained")
     reach = max(float(np.abs(difference).max()), 0.01)
-    shown = ((tables[0], source, 1.0), (tables[1], "generated", 1.0), (difference, r"generated $-$ real", reach))
+    shown = ((tables[0], source, 1.0), (tables[1], one, 1.0), (difference, r"generated $-$ real", reach))
     for axes, (table, title, most) in zip(figure.subplots(1, 3), shown, strict=True):
         picture = axes.imshow(table, vmin=-most, vmax=most, cmap="RdBu_r")
         for (i, j), v in np.ndenumerate(table):
