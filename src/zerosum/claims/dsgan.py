@@ -1,5 +1,6 @@
 """What Alanazi et al. 2020 say of the baseline that they compare with."""
 
+from ..data import Data
 from ..engine import Engine
 from ..games.dsgan import DSGAN
 from ..metrics.transport import wasserstein_1d
@@ -10,6 +11,7 @@ from ._scattering import SIZE, ep, momenta, play
 def distance(engine: Engine, seed: int) -> Found:
     """Wasserstein-1 of p_x, p_y and p_z from held-out events, in their standard deviations: the mean, and each."""
     data = engine.data
+    assert isinstance(data, Data)
     real = data.spec.x.decode(data.held_out.all())
     fake = momenta(engine, seed, len(real))
     each = [wasserstein_1d(fake[:, i], real[:, i]) / float(real[:, i].std()) for i in range(3)]
