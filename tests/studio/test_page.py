@@ -210,6 +210,11 @@ def test_the_whole_page_can_be_used_by_keys(visitor, digits):
         assert visitor.script(nameless) == []
 
 
+def test_what_cannot_be_shown_says_why(visitor, root):
+    visitor.go("#/watch/00999-nobody")
+    visitor.reads("#unshown", "no run '00999-nobody' here")
+
+
 def test_it_fits_on_a_projector(visitor, digits):
     """1024 x 768: nothing is cut off at the right, and no text is smaller than 13 pixels."""
     visitor.browser.set_window_size(1024, 768)

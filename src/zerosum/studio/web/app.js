@@ -33,9 +33,13 @@ async function show() {
   fill(view, target);
   scrollTo(0, 0);
   if (!(place.what in OTHERS) && !place.name) return welcome(target);
-  const left = place.what in OTHERS ? await OTHERS[place.what](target) : await VIEWS[place.what](target, place.name, runs);
-  if (mine === showing) leave = left;
-  else left?.();
+  try {
+    const left = place.what in OTHERS ? await OTHERS[place.what](target) : await VIEWS[place.what](target, place.name, runs);
+    if (mine === showing) leave = left;
+    else left?.();
+  } catch (error) {
+    fill(target, h("div.empty", h("h1", place.name || "This page"), h("p", { id: "unshown" }, `It cannot be shown here: ${error.message}`)));
+  }
 }
 
 function welcome(target) {

@@ -78,7 +78,7 @@ async function walk(target, name, model) {
   const ends = [null, null], sum = [null, null, null], marks = new Map();
   const look = (i) => choose(latents[i]);
   const stage = model.plane ? await points(name, look) : pictures();
-  const took = h("small.soft", { id: "took" }), slots = h("div.slots"), sums = h("div.slots"), result = h("div.slot", "="), sliders = h("div.sliders");
+  const took = h("small.soft", { id: "took" }), [slots, sums] = [1, 2].map(() => h(stage.moves ? "div.slots.small" : "div.slots")), result = h("div.slot", "="), sliders = h("div.sliders");
   const render = async (zs) => stage.samples(await api(`runs/${name}/render`, { z: zs.map((row) => row.map((v) => Math.round(v * 1e4) / 1e4)), condition }));
   const cut = (row) => scale(row, truncation);
   const moved = (row) => cut(directions.reduce((now, d, i) => (amounts[i] ? add(now, d, amounts[i]) : now), row));
