@@ -24,7 +24,7 @@ class Breaks(GAN):
         return terms
 
     def engine_lr(self):
-        return self.rates[0]["lr"]
+        return self.optimizer_of_d.param_groups[0]["lr"]
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def breaks(monkeypatch):
 
     def prepare(game, data, settings):
         engine = made(game, data, settings)
-        object.__setattr__(game, "rates", engine.optimizers["D"].param_groups)
+        object.__setattr__(game, "optimizer_of_d", engine.optimizers["D"])
         return engine
 
     monkeypatch.setattr(training, "prepare", prepare)
@@ -79,6 +79,18 @@ def test_divergence_goes_back_with_smaller_steps_but_not_for_ever(points_hand):
     assert len(said) == 6
     assert engine.clock.rounds == 4
     assert engine.optimizers["G"].param_groups[0]["lr"] == pytest.approx(1e-3 * 0.1**6)
+
+
+def test_a_learning_rate_too_high_is_set_right_at_the_first_look(tmp_path):
+    run = zs.train("gan", "ring8:100", width=8, z_dim=2, lr=10.0, rounds=8, out=tmp_path, doctor="act", **QUIET)
+    (action,) = read(run.path)["actions"]
+    assert action["because"] == "learning rate too high"
+    assert "went back to the start" in action["did"]
+    state = json.loads((run.checkpoints / "000008" / "state.json").read_text())
+    rate = state["engine"]["optimizers"]["G"][0]["lr"]
+    assert 1e-4 < rate < 1e-2
+    assert run.config["settings"]["lr_scale"] == pytest.approx(rate / 10, rel=1e-3)
+    assert "learning rate too high" not in {f["name"] for f in read(run.path)["findings"]}
 
 
 @pytest.fixture

@@ -106,12 +106,3 @@ def test_readings_without_a_signal_show_nothing():
     bare = [{"round": i} for i in range(9)]
     assert diagnose(replace(case(), signals=bare)) == []
     assert diagnose(replace(case(), signals=[])) == []
-
-
-def test_one_step_that_rewrites_half_of_a_player_is_remembered():
-    def names(update: float) -> set[str]:
-        c = case()
-        return {f.name for f in diagnose(replace(c, signals=[c.signals[0] | {"D/update": update}, *c.signals[1:]]))}
-
-    assert names(0.97) == {"learning rate too high"}
-    assert names(0.3) == set()

@@ -18,6 +18,7 @@ from zerosum.game import Batch, Game, Move, Player
 from zerosum.games.gan import GAN
 from zerosum.optim import SGD
 from zerosum.settings import Settings
+from zerosum.spec import Spec
 from zerosum.training import prepare, restored
 
 
@@ -191,6 +192,24 @@ def test_static_mistakes_of_a_game_are_told_of():
     assert found == {
         "sigmoid before a logit loss", "sparse gradients", "batch too small for batch norm", "range of G"
     }  # fmt: skip
+
+
+def test_a_first_step_that_rewrites_a_player_is_told_of():
+    found = [f for f in checks.of(prepare(GAN(lr=1.0), zs.data("ring8:100"), Settings())) if f.name == checks.TOO_FAST]
+    assert [next(iter(f.evidence)) for f in found] == ["before", "before"]
+    assert all(f.remedy[0].startswith("--lr-scale 0.00") for f in found)
+    scale = float(found[0].remedy[0].split()[1])
+    engine = prepare(GAN(lr=1.0), zs.data("ring8:100"), Settings(lr_scale=scale))
+    assert max(checks.first_steps(engine).values()) < 0.05
+    assert list(checks.of_steps(engine)) == []
+
+
+@pytest.mark.parametrize(("cls", "spec"), FIRST)
+def test_no_game_takes_too_large_a_first_step_by_default(cls: type[Game], spec: Spec):
+    engine = start(cls, spec)
+    shares = checks.first_steps(engine)
+    assert shares, "all have an Adam or its kin"
+    assert max(shares.values()) < 0.2
 
 
 # In a run.

@@ -10,10 +10,11 @@ from .. import checkpoints
 from ..data.augment import InstanceNoise
 from ..engine import Engine
 from ..runs import Run
+from . import checks
 from .attend import Doctor
 
 MOST = 6  # times that a run is taken back; beyond, something else is wrong
-SLOWER = 0.1
+SLOWER, USUAL = 0.1, 0.01  # learning rates go down to a tenth, or until an Adam's first step is so much of the weights
 NOISE = 0.3  # its spread where it is put in, falling to 0 at the end of the run
 
 
@@ -41,22 +42,26 @@ class Hand:
     def treat(self) -> None:
         """Between two rounds: what may be done about what was found at the last look."""
         names = {f.name for f in self.doctor.news()}
-        if "divergence" in names and len(self.taken_back) < MOST:
-            self.slow_down("divergence")
+        too_much = next((n for n in (checks.TOO_FAST, "divergence") if n in names), None)
+        if too_much and len(self.taken_back) < MOST:
+            self.slow_down(too_much)
         elif "perfect discriminator" in names and not self.noisy():
             self.add_noise()
 
     def slow_down(self, why: str) -> None:
         self.engine.fused = None  # compiled for what it was; from here on moves are played one by one
-        self.engine.slow(SLOWER)
         rates = {k: [g["lr"] for g in o.param_groups] for k, o in self.engine.optimizers.items()}
-        back = self.take_back(best=why == "divergence")
+        back = self.take_back(best=why == "divergence", to_the_start=why == checks.TOO_FAST)
         for name, optimizer in self.engine.optimizers.items():
             for group, rate in zip(optimizer.param_groups, rates[name], strict=True):
                 group["lr"] = rate
-        scale = self.run.config["settings"].get("lr_scale", 1.0) * SLOWER
+        largest = max(checks.first_steps(self.engine).values(), default=0.0)
+        by = min(SLOWER, USUAL / max(largest, USUAL))
+        self.engine.slow(by)
+        self.doctor.seen(checks.TOO_FAST, checks.of_steps(self.engine))
+        scale = self.run.config["settings"].get("lr_scale", 1.0) * by
         self.run.amend(lr_scale=scale)
-        self.did(f"went back to {back}, with {SLOWER:g} times the learning rates (--lr-scale {scale:.3g})", why)
+        self.did(f"went back to {back}, with {by:.3g} times the learning rates (--lr-scale {scale:.3g})", why)
 
     def add_noise(self) -> None:
         left = 1 - self.engine.clock.rounds / self.rounds
@@ -75,13 +80,13 @@ class Hand:
         front = self.engine.augment
         return front is not None and any(isinstance(m, InstanceNoise) for m in front.modules())
 
-    def take_back(self, best: bool) -> str:
-        """To the newest whole checkpoint, or the best one; from where that led here already, to the start. Checkpoints
-        after it are of a run that is given up. Says where to."""
+    def take_back(self, best: bool, to_the_start: bool = False) -> str:
+        """To the newest whole checkpoint, or the best one; from where that led here already, or where the very first
+        steps were at fault, to the start. Checkpoints after it are of a run that is given up. Says where to."""
         folder, there = self.run.checkpoints, checkpoints.numbers(self.run.checkpoints)
         number = checkpoints.pointed(folder, checkpoints.BEST) if best else None
         number = number if number in there else max(there, default=None)
-        if number is None or number in self.taken_back:
+        if number is None or number in self.taken_back or to_the_start:
             tensors, values = self.start
             where = "the start"
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,10 @@ class Doctor:
         """What was found at the last look, once."""
         found, self.found = self.found, []
         return found
+
+    def seen(self, name: str, now: Iterable[Finding]) -> None:
+        """What was seen before the first round under this name is no longer so; this is."""
+        self.facts["findings"] = [*(f for f in self.facts["findings"] if f.name != name), *now]
 
     @property
     def share(self) -> float:

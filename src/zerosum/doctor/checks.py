@@ -21,6 +21,8 @@ from .samples import SEED, features
 LOOKED_AT = 1000  # examples
 FEW = 500  # pictures below which D learns them by heart
 MAX_POOLS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AdaptiveMaxPool2d)
+TOO_FAST, HALF = "learning rate too high", 0.5  # the name of the finding; a first step that rewrites half of a player
+ADAM = (torch.optim.Adam, torch.optim.AdamW, torch.optim.NAdam, torch.optim.RMSprop)
 SIGMOIDS = (nn.Sigmoid, nn.Softmax, nn.LogSigmoid)
 
 
@@ -188,7 +190,31 @@ def of_networks(engine: Engine) -> list[Finding]:
                 ["--batch 32"],
             )
         )
-    return [*found, *of_range(engine)]
+    return [*found, *of_range(engine), *of_steps(engine)]
+
+
+def first_steps(engine: Engine) -> dict[str, float]:
+    """What share of each player's weights the next step rewrites: Adam and its kin move each by about the learning rate
+    at first."""
+    shares = {}
+    for name, optimizer in engine.optimizers.items():
+        if isinstance(optimizer, ADAM):
+            weights = torch.cat([p.detach().flatten() for p in engine.parameters[name]])
+            shares[name] = max(g["lr"] for g in optimizer.param_groups) / float(weights.square().mean().sqrt() + 1e-12)
+    return shares
+
+
+def of_steps(engine: Engine) -> Iterator[Finding]:
+    """Steps that leave nothing of the weights that they begin with."""
+    for name, share in first_steps(engine).items():
+        if share > HALF:
+            yield before(
+                TOO_FAST,
+                "warning",
+                {f"{name}/update": share},
+                f"{name}'s first step is {share:.3g} times the size of its weights; a hundredth is usual.",
+                [f"--lr-scale {0.01 / share:.1g}"],
+            )
 
 
 def of_range(engine: Engine) -> Iterator[Finding]:

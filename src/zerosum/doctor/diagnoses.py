@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from .checks import TOO_FAST
 from .findings import LASTING, Case, Finding, Row
 
 LONG = 5  # readings in a row, for what is normal for a while
@@ -298,22 +299,18 @@ def unequal_speeds(case: Case) -> Iterator[Finding]:
 
 
 def too_fast(case: Case) -> Iterator[Finding]:
-    """Steps that rewrite a player: each a tenth of it, or one of them half; what comes after is built on the ruins."""
+    """A step that rewrites a player; the very first one is looked at beforehand."""
     for name in case.players:
-        update = f"{name}/update"
-        since = case.since(lambda row, k=update: row[k] > 0.1)
-        half = next((row for row in case.signals if row.get(update, 0) > 0.5), None)
-        if since is None and half is None:
-            continue
-        largest = max(row.get(update, 0) for row in case.signals)
-        yield Finding(
-            "learning rate too high",
-            "warning",
-            since if since is not None else half["round"],  # type: ignore[index]
-            {update: case.last.get(update), f"largest {update}": largest},
-            f"A step changes {name}'s weights by {largest:.0%} of their size; a thousandth is usual.",
-            case.slower(name, 0.1),
-        )
+        since = case.since(lambda row, k=name: row[f"{k}/update"] > 0.1)
+        if since is not None:
+            yield Finding(
+                TOO_FAST,
+                "warning",
+                since,
+                {f"{name}/update": case.last[f"{name}/update"]},
+                f"Each step changes {name}'s weights by over a tenth of their size; a thousandth is usual.",
+                case.slower(name, 0.1),
+            )
 
 
 def slow(case: Case) -> Iterator[Finding]:
