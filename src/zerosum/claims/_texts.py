@@ -85,8 +85,8 @@ def unseen(wanted: np.ndarray, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def read(x: Tensor) -> np.ndarray:
-    """The kinds `[n, 3]` of pictures: the place by where the ink is, the brightness by the darkest tenth of the ink, the
-    digit by a classifier of real ones."""
+    """The kinds `[n, 3]` of pictures: place by where the ink is, brightness by the six brightest pixels, and the digit
+    by a classifier of real ones."""
     ink = ((x.nan_to_num(0).clamp(-1, 1) + 1) / 2).view(-1, HEIGHT, WIDTH)
     mass = ink.sum(1)
     place = ((mass * torch.arange(WIDTH)).sum(1) / mass.sum(1).clamp(min=1e-6) > 5.5).long()
