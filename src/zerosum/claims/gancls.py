@@ -22,7 +22,10 @@ def unaware(seed: int) -> Found:
 
 
 DATA = "captions such as 'faint three left' over 8x12 pictures of one digit, 1000 rounds"
-BESIDE = "readings: the AUC, and the share of pictures that are as their captions say"
+BESIDE = (
+    "readings: the AUC, and the share of pictures that are as their captions say; one calibration, seed 100: 0.984 and "
+    "0.99, without the idea 0.679 and 0.42"
+)
 
 CLAIMS = [
     Claim(

@@ -25,13 +25,13 @@ CLAIMS = [
     Claim(
         "new captions",
         "Texts between those that were written fill the gaps, so that captions never seen are drawn, too (Sec. 4.3).",
-        "share of 250 pictures, of 5 combinations of digit, brightness and place that were held out, in which a judge of "
-        f"real ones reads what the caption says; {DATA}",
+        "share of 250 pictures, of 5 combinations of digit, brightness and place that were held out, in which a judge "
+        f"of real ones reads what the caption says; {DATA}",
         0.3,
         "higher",
         "between = 0: GAN-CLS",
         Arms(interpolated, as_written, "new"),
-        beside="readings: the share for new captions, for those trained on, and D's AUC; the threshold lies between the "
-        "readings of one calibration, seed 100: 0.54 and 0.03",
+        beside="readings: the share for new captions, for those trained on, and D's AUC; the threshold was set between "
+        "those of one calibration, seed 100: 0.54 and 0.03",
     ),
 ]
