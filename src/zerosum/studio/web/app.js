@@ -29,6 +29,7 @@ async function show() {
   document.body.classList.remove("focus");
   if (place.what in VIEWS && !place.name && runs.length) return location.replace(`#/${place.what}/${runs[0].name}`);
   frame();
+  list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   const target = h("div"); // its own, so that a view that comes late draws over nothing
   fill(view, target);
   scrollTo(0, 0);

@@ -54,6 +54,6 @@ export function translate(name, model) {
     c.drawImage(image, (side - k * image.width) / 2, (tall - k * image.height) / 2, k * image.width, k * image.height);
     await send();
   });
-  section.append(h("div.grid", h("div.span6", h("div.big", pad)), h("div.span6", out)), h("div.row", { style: { "margin-top": ".8rem" } }, h("div", way), h("div", ground), h("button", { onclick: wipe }, "Clear")));
+  section.append(h("div.abreast", h("div.big", pad), out), h("div.row", { style: { "margin-top": ".8rem" } }, h("div", way), h("div", ground), h("button", { onclick: wipe }, "Clear")));
   return section;
 }
