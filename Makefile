@@ -39,6 +39,7 @@ house: .venv/.dev
 	$(BIN)/python -m tools.bench --check
 	$(BIN)/python -m tools.doctor --check
 	$(BIN)/python -m tools.reliability --check
+	$(BIN)/python -m tools.anomaly --check
 
 docs: .venv/.dev
 	$(ONE_THREAD) $(BIN)/sphinx-build -W --keep-going -q docs docs/_build/html
