@@ -10,7 +10,7 @@ from tests.core.test_contract import FIRST, TINY, start
 from zerosum import games
 from zerosum.doctor import Probe, checks
 from zerosum.doctor.examine import duality_gap, examine
-from zerosum.doctor.probe import above, unchanged
+from zerosum.doctor.probe import above, judges, opinions, unchanged
 from zerosum.doctor.samples import clusters, effective
 from zerosum.engine import Engine
 from zerosum.errors import InputError
@@ -45,6 +45,17 @@ def test_looking_changes_nothing(name, options):
     theirs, ours = watched.state()[0], alone.state()[0]
     assert all(torch.equal(v, ours[k]) for k, v in theirs.items())
     assert all(m.training == n.training for m, n in zip(watched.game.modules(), alone.game.modules(), strict=True))
+
+
+@pytest.mark.parametrize(("cls", "spec"), FIRST)
+def test_every_discriminator_of_every_game_is_heard(cls, spec):
+    """What the studio shows of D: on examples and on fakes, whatever it is given beside them."""
+    played = start(cls, spec)
+    played.game.clock.rounds = 2  # past all that is learnt before the game
+    batch = next(played.data.stream(0, 12, seed=1, rank=0, world=1, device="cpu", workers=0))
+    heard = opinions(played.game.eval(), batch)
+    assert heard.keys() == judges(played.game).keys()
+    assert all(len(v) == batch.n and torch.isfinite(v).all() for both in heard.values() for v in both)
 
 
 class Examples:

@@ -262,12 +262,12 @@ def judges(game: Game) -> dict[str, nn.Module]:
 
 def opinions(game: Game, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
     """What each discriminator, by its name, says of the examples of a batch and of fakes: logits `[n]` of both, heard
-    while the objectives are evaluated as they stand. Where it is asked more than once, the first time counts: later
+    while the objectives are evaluated as they stand, those of this round's moves first. Where it is asked more than once, the first time counts: later
     ones are penalties, or wrong captions. Who is given neither examples nor a network's output is left out."""
     found: dict[str, tuple[Tensor, Tensor]] = {}
     discriminators = judges(game)
-    for move in game.moves():
-        if type(move).play is not Move.play or not move.count(game.clock) or len(found) == len(discriminators):
+    for move in sorted(game.moves(), key=lambda move: not move.count(game.clock)):
+        if type(move).play is not Move.play or len(found) == len(discriminators):
             continue
         with unchanged(game, "cpu"), listening(game, discriminators) as heard:
             torch.manual_seed(SEED)
