@@ -262,8 +262,9 @@ def judges(game: Game) -> dict[str, nn.Module]:
 
 def opinions(game: Game, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
     """What each discriminator, by its name, says of the examples of a batch and of fakes: logits `[n]` of both, heard
-    while the objectives are evaluated as they stand, those of this round's moves first. Where it is asked more than once, the first time counts: later
-    ones are penalties, or wrong captions. Who is given neither examples nor a network's output is left out."""
+    while the objectives are evaluated as they stand, those of this round's moves first. Where it is asked more than
+    once, the first time counts: later ones are penalties, or wrong captions. Who is given neither examples nor a
+    network's output is left out."""
     found: dict[str, tuple[Tensor, Tensor]] = {}
     discriminators = judges(game)
     for move in sorted(game.moves(), key=lambda move: not move.count(game.clock)):
