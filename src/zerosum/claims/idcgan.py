@@ -1,11 +1,13 @@
 """What Zhang et al. 2017 claim, on digits in the rain."""
 
+from typing import Any
+
 from ..games.idcgan import IDCGAN
 from . import Arms, Claim, Found
 from ._pairs import pairs, restored
 from ._rigs import play
 
-SIZE = dict(width=8, patch=34, lr=1e-3)
+SIZE: dict[str, Any] = dict(width=8, patch=34, lr=1e-3)
 START = 300
 
 

@@ -1,6 +1,7 @@
 """What Isola et al. 2016 claim, on digits of which four numbers are known, and on drawings of tomatoes."""
 
 from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from . import Arms, Claim, Found
 from ._pairs import pairs, restored
 from ._rigs import digits, play
 
-SIZE = dict(width=16, patch=16, lr=5e-4)
+SIZE: dict[str, Any] = dict(width=16, patch=16, lr=5e-4)
 ROUNDS = 1500
 TOMATOES = "edges:fruits360:tomato"
 

@@ -1,5 +1,7 @@
 """What Ledig et al. 2016 claim."""
 
+from typing import Any
+
 from torch import Tensor
 
 from ..games.srgan import SRGAN
@@ -7,7 +9,7 @@ from . import Arms, Claim, Found
 from ._pairs import pairs, restored
 from ._rigs import play
 
-SIZE = dict(width=8, blocks=2, lr=1e-3, pretrain=500)
+SIZE: dict[str, Any] = dict(width=8, blocks=2, lr=1e-3, pretrain=500)
 ADVERSARIAL = 1e-2  # ten times the paper's: features of our small network are not on VGG's scale
 
 
