@@ -7,11 +7,14 @@ import torch
 from torch import nn
 from torch.distributions import Normal
 
+import zerosum as zs
 from tests.core.test_contract import CONDITIONS, FIELDS, GAMES, specs, tiny
 from tests.core.toy import LABEL, POINTS, TABLE, Rows, examples, picture
 from zerosum import nets
 from zerosum.engine import Engine
+from zerosum.games.cgan import CGAN
 from zerosum.nets import ConditionalNorm, Discriminator, IntoD, IntoG, Projection, embed
+from zerosum.spec import Spec
 
 
 @pytest.mark.parametrize("size", [(), (5, 3)], ids=["rows", "pictures"])
@@ -109,3 +112,28 @@ def test_all_games_that_take_conditions_by_these_networks_offer_them():
 
     found = {name for name, cls in GAMES.items() if concatenates(cls)}
     assert {"acgan", "gancls"} < found <= set(CHOICES)
+
+
+def test_cgan_drops_units_for_pictures_only():
+    """On rows of few numbers G collapses with it; see the slow test."""
+    for x, wanted in ((POINTS, 0.0), (picture(1, 8, 8), 0.5)):
+        for into_d in get_args(IntoD):
+            game = CGAN(into_d=into_d)
+            game.build(Spec(x=x, y=LABEL))
+            assert {m.p for m in game.D.modules() if isinstance(m, nn.Dropout)} == {wanted}
+    game = CGAN(dropout=0.3)
+    game.build(Spec(x=POINTS, y=LABEL))
+    assert {m.p for m in game.D.modules() if isinstance(m, nn.Dropout)} == {0.3}
+
+
+@pytest.mark.slow
+def test_cgan_on_rows_keeps_the_spread_within_a_class():
+    data = zs.data("moons")
+    engine = Engine(CGAN(), data, batch=128, seed=0).play(1500)
+    real = data.held_out.take(2000)
+    engine.game.eval()
+    with torch.no_grad():
+        made = engine.game.sample(2000, real.y)
+    for k in (0, 1):
+        spread = made[real.y == k].std(0) / real.x[real.y == k].std(0)
+        assert bool((spread > 0.5).all()), spread

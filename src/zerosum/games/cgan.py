@@ -24,7 +24,7 @@ class CGAN(Game):
 
     z_dim: int = 100
     width: int | None = None  # of G's joint layer; None: by the size of x, 1200 at MNIST's as in the paper
-    dropout: float = 0.5
+    dropout: float | None = None  # in D; None: 0.5 for pictures as in the paper, 0 for rows, where G collapses with it
     lr: float = 5e-4
     condition_d: bool = True  # False: D never sees y, the ablation
     reader: str = "gru"  # of texts: gru, chars, or a sentence encoder's name or folder
@@ -34,11 +34,12 @@ class CGAN(Game):
     def build(self, spec: Spec) -> None:
         self.prior, self.conditions = Uniform(self.z_dim), Conditions(spec.y)
         width = self.width or min(1200, max(128, 2 * spec.x.size))
+        dropout = 0.5 * (spec.x.kind == "image") if self.dropout is None else self.dropout
         in_g, in_d = (embed(spec.y, by=self.reader) for _ in range(2))
         G = ConditionalGenerator if self.into_g == "concat" else normed_generator
         D = ConditionalDiscriminator if self.into_d == "concat" else projecting_discriminator
         self.G = G(self.z_dim, in_g, spec.x, width)
-        self.D = D(spec.x, in_d if self.condition_d else Blind(in_d), max(64, width // 5), self.dropout)
+        self.D = D(spec.x, in_d if self.condition_d else Blind(in_d), max(64, width // 5), dropout)
 
     def players(self) -> dict[str, Player]:
         return {"D": Player(self.D, Adam(self.lr)), "G": Player(self.G, Adam(self.lr))}
