@@ -96,7 +96,7 @@ def _of_domains(run: Run, data: Data | None) -> list[str]:
     if hasattr(run.game, "joint"):
         shown = _section("Joint samples", "Each a above the b of the same latent, drawn with seed 0.", picture)
     else:
-        said = "Held-out examples, translated by the averaged weights; and back, and the truth, where there are such."
+        said = "Held-out examples, translated; and back, and the truth, where there are such."
         shown = _section("Translations", said, picture)
     return [shown, _time(run), _curves(run)]
 

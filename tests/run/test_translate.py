@@ -126,6 +126,23 @@ def test_auto_takes_options_of_the_game_that_it_chooses(zerosum):
     assert "no option --gamma" in errors
 
 
+@pytest.mark.parametrize("game", ["cyclegan", "discogan", "dualgan"])
+def test_games_of_two_ways_go_both_are_measured_and_shown(zerosum, here: Path, game: str):
+    save(here / "large.png", 30, 21, 3)
+    words = ["train", game, "inverted:digits", "--unpaired", "--limit", 150, "--holdout", 0.3, "--rounds", 3]
+    assert zerosum(*words, "--width", 4, "--batch", 8, "--quiet")[0] == 0
+    for way in ("a2b", "b2a"):
+        status, said, errors = zerosum("translate", 0, "large.png", "--direction", way, "--out", f"{way}.png")
+        assert (status, said) == (0, f"{way}.png\n"), errors
+        assert looked_at(here / f"{way}.png")[0] == (21, 30)
+    status, said, errors = zerosum("evaluate", 0, "-n", 30, "--repeats", 1)
+    assert status == 0, errors
+    assert all(f"{way}: PSNR to the truth" in said for way in ("a to b", "b to a"))
+    page = (here / "runs" / f"00000-{game}-inverted-digits" / "report.html").read_text()
+    assert "Held-out examples, translated; and back" in page
+    assert "b to a: PSNR to the truth" in page
+
+
 def test_joint_draws_are_measured_domain_by_domain(zerosum, here: Path):
     words = ["cogan", "inverted:digits", "--unpaired", "--holdout", 0.3, "--rounds", 2, "--width", 4, "--quiet"]
     assert zerosum("train", *words)[0] == 0
