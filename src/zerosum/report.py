@@ -321,7 +321,8 @@ def _metrics(run: Run) -> str:
         f"{c.n_real:,}<td>{c.split}<td>{html.escape(c.source)}<br><small>{html.escape(c.note)}</small></tr>"
         for c in others
     )
-    tables = [_by_feature(quantities, features_of)] * bool(features_of) + [f"<table>{head}{rows}</table>"]
+    single = [_by_feature(quantities, features_of)] if features_of else []
+    tables = [*single, f"<table>{head}{rows}</table>"]
     features = {c.features for c in cards if c.features}
     said = (
         f"At round {found['round']:,}. Mean &plusmn; standard deviation over {cards[0].repeats} sets of samples. "
