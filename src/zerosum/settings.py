@@ -40,6 +40,9 @@ class Settings:
     track: str | None = None  # tensorboard,wandb,mlflow or none; None: tensorboard where it is installed
     quiet: bool = False  # nothing on the screen while it plays
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "out", Path(self.out))  # words will do, too
+
     def check(self) -> None:
         """Raises InputError for a number that cannot be meant."""
         for name, least in LEAST.items():

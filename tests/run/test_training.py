@@ -293,3 +293,8 @@ def test_auto_takes_bfloat16_for_convolutions_where_the_processor_has_it(
     options = dict(precision="auto", rounds=1, batch=8, width=4, out=tmp_path, track="none", doctor="off", device="cpu")
     assert zs.train("dcgan", "digits", **options).config["settings"]["precision"] == ("bf16" if native else "fp32")
     assert zs.train("gan", "ring8", **options).config["settings"]["precision"] == "fp32"
+
+
+def test_a_folder_may_be_named_in_words(tmp_path: Path):
+    run = zs.train("gan", "ring8:100", width=4, z_dim=2, rounds=1, batch=8, out=str(tmp_path / "here"), track="none")
+    assert run.path.parent == tmp_path / "here"
