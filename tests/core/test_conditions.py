@@ -179,5 +179,5 @@ def test_a_sentence_encoder_that_is_not(monkeypatch):
     monkeypatch.setitem(
         sys.modules, "sentence_transformers", SimpleNamespace(SentenceTransformer=Library(weights=False))
     )
-    with pytest.raises(InputError, match=r"nothing is downloaded unasked. Fetch them with 'hf download some/encoder'"):
+    with pytest.raises(InputError, match=r"Nothing is downloaded unasked: fetch it with 'hf download some/encoder'"):
         embed(TEXT, 5, "some/encoder")

@@ -118,18 +118,21 @@ def sentence_encoder(name: str) -> Encode:
 
     Raises InputError where the library or the weights are not at hand.
     """
-    hint = f"reader {name!r}{nearest(name, READERS) or ':'} it is one of {', '.join(READERS)}, or a sentence encoder"
+    unknown = f"no reader {name!r}{nearest(name, READERS) or '.'} The readers are {' and '.join(READERS)}"
     try:
         from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]
     except ImportError:
-        raise InputError(f"{hint}, which needs sentence-transformers here: pip install 'zerosum[text]'") from None
+        raise InputError(
+            f"{unknown}; a sentence encoder needs sentence-transformers: pip install 'zerosum[text]'"
+        ) from None
     try:
         model = SentenceTransformer(name, device="cpu", local_files_only=True, model_kwargs={"use_safetensors": True})
     except (OSError, ValueError) as error:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"{hint} whose weights are on this machine, as safetensors; nothing is downloaded unasked. Fetch them with "
-            f"'hf download {name}', or name a folder that holds them ({said})"
+            f"{unknown}; and no sentence encoder of that name is on this machine, with weights as safetensors. Nothing is "
+            f"downloaded unasked: fetch it with 'hf download {name if '/' in name else f'sentence-transformers/{name}'}', "
+            f"or name a folder that holds it ({said})"
         ) from error
 
     def encode(texts: list[str]) -> Tensor:
