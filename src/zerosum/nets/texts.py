@@ -118,7 +118,7 @@ def sentence_encoder(name: str) -> Encode:
 
     Raises InputError where the library or the weights are not at hand.
     """
-    unknown = f"no reader {name!r}{nearest(name, READERS) or '.'} The readers are {' and '.join(READERS)}"
+    unknown = f"no reader {name!r}{nearest(name, READERS)} The readers are {' and '.join(READERS)}"
     try:
         from sentence_transformers import SentenceTransformer  # pyright: ignore[reportMissingImports]
     except ImportError:
@@ -129,10 +129,10 @@ def sentence_encoder(name: str) -> Encode:
         model = SentenceTransformer(name, device="cpu", local_files_only=True, model_kwargs={"use_safetensors": True})
     except (OSError, ValueError) as error:
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        repository = name if "/" in name else f"sentence-transformers/{name}"
         raise InputError(
-            f"{unknown}; and no sentence encoder of that name is on this machine, with weights as safetensors. Nothing is "
-            f"downloaded unasked: fetch it with 'hf download {name if '/' in name else f'sentence-transformers/{name}'}', "
-            f"or name a folder that holds it ({said})"
+            f"{unknown}; and no sentence encoder of that name is on this machine, with weights as safetensors. Nothing "
+            f"is downloaded unasked: fetch it with 'hf download {repository}', or name a folder that holds it ({said})"
         ) from error
 
     def encode(texts: list[str]) -> Tensor:
