@@ -264,7 +264,9 @@ def said(row: Row) -> str:
 
 
 def verdict(row: Row) -> str:
-    return ("holds" if row["passed"] else "DOES NOT HOLD") + ", but so does its ablation" * row["ablation_passed"]
+    if row["passed"]:
+        return "holds" + ", but so does its ablation" * row["ablation_passed"]
+    return "DOES NOT HOLD" + ", but its ablation does" * row["ablation_passed"]
 
 
 def _worker() -> None:
