@@ -125,7 +125,7 @@ def test_names_and_paths_that_are_not_there(tmp_path):
     raises("end in '.docx' are not read. zerosum reads", tmp_path / "a.docx")
     raises("no category 'flamigo'; did you mean 'flamingo'", "quickdraw:flamigo")
     raises("for instance quickdraw:flamingo", "quickdraw")
-    raises("only quickdraw, fruits360 and the generated sets", "mnist:3")
+    raises("only quickdraw, scenes, fruits360 and the generated sets", "mnist:3")
 
 
 def test_real_arrays(real_data):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 
 import zerosum as zs
@@ -49,6 +51,20 @@ def pairs(task: str) -> Callable[[], Any]:
 
 def domains(task: str) -> Callable[[], Any]:
     return lambda: zs.data(f"{task}:digits", unpaired=True) if task else zs.data("moons,circles")
+
+
+def portraits() -> Any:
+    """400 digits, each upright and lying on either side: who it is, and how it lies. Through a folder with a table,
+    which is how such data comes."""
+    data, folder = zs.data("digits"), Path(tempfile.mkdtemp())
+    lines = ["file,identity,age"]
+    for i, x in enumerate(data.spec.x.decode(data.all())[:400]):
+        for turns, age in enumerate(("young", "middle", "old")):
+            name = f"{i:03d}-{turns}.png"
+            Image.fromarray(np.rot90(x, turns).astype(np.uint8)).save(folder / name)
+            lines.append(f"{name},{i},{age}")
+    (folder / "metadata.csv").write_text("\n".join(lines))
+    return zs.data(folder)
 
 
 class Dead(GAN):
@@ -147,6 +163,9 @@ HEALTHY = [
     Trial("idcgan on digits in the rain", "idcgan", pairs("rain"), dict(rounds=300, width=16)),
     *(Trial(f"{game} on events", game, lambda: zs.data("ep"), dict(rounds=200, width=32, batch=250))
       for game in ("fatgan", "dsgan")),
+    Trial("cfatgan on events of two energies", "cfatgan", lambda: zs.data("pythia:dis?beam=20,50&n=20000"),
+          dict(rounds=200, width=32, batch=250)),
+    Trial("agecgan on digits lying three ways", "agecgan", portraits, dict(rounds=400, width=16)),
 ]  # fmt: skip
 still: dict[str, Any] = dict(width=16, z_dim=16, categories=2, continuous=0, lam=0.0)
 BROKEN = [
