@@ -177,6 +177,8 @@ def test_odd_data_is_told_of():
     assert "range of values" in names(zs.data(flat))
     assert "blank pictures" in names(zs.data(np.where(np.arange(600)[:, None, None] < 60, 7, grey).astype(np.uint8)))
     assert "duplicates" in names(zs.data(grey[rng.integers(0, 300, 600)]))
+    beams = {"x": rng.normal(size=(600, 3)), "y": np.repeat([[10.5], [20.5]], 300, 0)}
+    assert "duplicates" not in names(zs.data(beams), games.find("cgan")(width=24))
     assert "little data" in names(zs.data(grey[:100]))
     rows = rng.standard_normal((600, 3)).astype("float32")
     assert "outliers" in names(zs.data(rows**15))

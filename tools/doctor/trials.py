@@ -61,7 +61,7 @@ def portraits() -> Any:
     for i, x in enumerate(data.spec.x.decode(data.all())[:400]):
         for turns, age in enumerate(("young", "middle", "old")):
             name = f"{i:03d}-{turns}.png"
-            Image.fromarray(np.rot90(x, turns).astype(np.uint8)).save(folder / name)
+            Image.fromarray((15 * np.rot90(x, turns)).astype(np.uint8)).save(folder / name)
             lines.append(f"{name},{i},{age}")
     (folder / "metadata.csv").write_text("\n".join(lines))
     return zs.data(folder)

@@ -15,7 +15,7 @@ from .diagnoses import diagnose
 from .findings import Case, Finding, light
 from .probe import Probe
 
-SHARE = 0.025  # of a run's time that looking may take
+SHARE = 0.015  # of a run's time that looking may take
 OFTEN = 50  # looks in a run, if there is time for so many
 GRACE = 1.0  # seconds of looking that need not be earned first
 SIGNALS, DOCTOR = "signals.jsonl", "doctor.json"
