@@ -1,6 +1,7 @@
 """The page in a real browser, as a newcomer meets it: train on digits, watch, stop, walk, judge, see the score."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,7 +39,8 @@ def test_a_newcomer_trains_watches_stops_walks_and_judges(browser, tmp_path):
         visitor.find("#stop", 90)
         visitor.reads("#state", "training", 60)
         visitor.find("canvas.chart", 60)
-        visitor.reads(".scrub span", "round 20", 90)
+        film = "return document.querySelector('.scrub span')?.innerText ?? ''"
+        until(lambda: re.search("round [1-9]", visitor.script(film)), 90)  # a fast machine may be past 20 already
         visitor.click("#pause")
         visitor.reads("#state", "paused")
         (name,) = here.studio.shelf.names()
