@@ -29,10 +29,9 @@ def judged_on(run: Run, on: Data, n: int | None, repeats: int, seed: int, progre
         raise InputError(f"--on judges samples, and {run.name} draws none")
     if "x" not in on.spec:
         raise InputError(f"--on needs data with an array x, like that of {run.name}; {on.name} has {on.spec}")
-    translated(run.spec.x, on.spec.x)  # refuses what does not fit before any work
+    again = translated(run.spec.x, on.spec.x)  # refuses what does not fit before any work
     if parts := energies(run.game, run.spec, on):
         return by_energy(run, parts, n, repeats, seed, progress, trained=False)
-    again = translated(run.spec.x, on.spec.x)
 
     def sample(n: int, seed: int) -> Tensor:
         return again(run.draw(n, seed))
