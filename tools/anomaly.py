@@ -16,7 +16,8 @@ from torch import Tensor
 
 from zerosum import games
 from zerosum.anomaly import auc, autoencoder, of_game, principal_components
-from zerosum.claims._latents import Made, plain, some_of
+from zerosum.claims._latents import some_of
+from zerosum.claims._rigs import Made, plain
 from zerosum.data import open as open_data
 from zerosum.engine import Engine
 from zerosum.game import Batch

@@ -2,37 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
-
-from torch import Tensor
 
 from ..data import Data, open
 from ..engine import Engine
-from ..game import Batch
-from ..spec import Field, Spec
 from ..translation import translate
 from . import Found
 from ._rigs import judge
-
-
-@dataclass(frozen=True)
-class Apart:
-    """Two domains without end, of which nothing is a pair: `draw(n)` gives a and b, with what belongs to them."""
-
-    fields: dict[str, Field]
-    draw: Callable[[int], dict[str, Tensor]]
-
-    @property
-    def spec(self) -> Spec:
-        return Spec(**self.fields)
-
-    def stream(self, position: int, n: int, **_: object) -> Iterator[Batch]:
-        """The engine seeds torch before every round, so a run's batches derive from its seed."""
-        while True:
-            yield Batch(**self.draw(n))
-
 
 KEPT = "share of 503 held-out 8x8 digits whose class is kept on the way to negatives, which were learnt from others"
 BESIDE = (

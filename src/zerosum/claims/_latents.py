@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
 
 import torch
@@ -13,31 +11,13 @@ from ..anomaly import auc
 from ..engine import Engine
 from ..game import Batch
 from ..nets.conditions import Embedding
-from ..spec import Column, Columns, Field, Spec
+from ..spec import Spec
 from . import Found
-from ._rigs import digits, judge
-
-
-@dataclass(frozen=True)
-class Made:
-    """Data without end, as `draw(n)` makes them."""
-
-    spec: Spec
-    draw: Callable[[int], Batch]
-
-    def stream(self, position: int, n: int, **_: object) -> Iterator[Batch]:
-        """The engine seeds torch before every round, so a run's batches derive from its seed."""
-        while True:
-            yield self.draw(n)
+from ._rigs import Made, digits, judge, plain
 
 
 def some_of(x: Tensor, n: int) -> Tensor:
     return x[torch.randint(len(x), (n,))]
-
-
-def plain(d: int) -> Field:
-    """Rows of `d` numbers as they are."""
-    return Field((d,), "vector", Columns(tuple(Column(str(i)) for i in range(d))))
 
 
 @cache

@@ -23,20 +23,26 @@ def digits() -> Data:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """Data without end: rows `[n, d]` in the game's own units, as `draw(n)` gives them."""
+class Made:
+    """Data without end, as `draw(n)` makes it in the game's own units."""
 
-    draw: Callable[[int], Tensor]
-    d: int
-
-    @property
-    def spec(self) -> Spec:
-        return Spec(x=Field((self.d,), "vector", Columns(tuple(Column(str(i)) for i in range(self.d)))))
+    spec: Spec
+    draw: Callable[[int], Batch]
 
     def stream(self, position: int, n: int, **_: object) -> Iterator[Batch]:
         """The engine seeds torch before every round, so a run's batches derive from its seed."""
         while True:
-            yield Batch(x=self.draw(n))
+            yield self.draw(n)
+
+
+def plain(d: int) -> Field:
+    """Rows of `d` numbers as they are."""
+    return Field((d,), "vector", Columns(tuple(Column(str(i)) for i in range(d))))
+
+
+def drawn(draw: Callable[[int], Tensor], d: int) -> Made:
+    """Rows `[n, d]` as `draw(n)` gives them."""
+    return Made(Spec(x=plain(d)), lambda n: Batch(x=draw(n)))
 
 
 def play(game: Game, data: Source, rounds: int, seed: int, *, batch: int = 64, ema: float | None = None) -> Engine:

@@ -16,8 +16,7 @@ from ..nets import mlp
 from ..seeds import mix
 from ..spec import Classes, Field, Spec
 from . import Arms, Claim, Found
-from ._latents import Made, plain
-from ._rigs import digits, play
+from ._rigs import Made, digits, plain, play
 
 TURNS = (-30.0, 0.0, 30.0)  # degrees; the conditions
 ROUNDS = 5000

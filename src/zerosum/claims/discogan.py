@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from ..engine import Engine
+from ..game import Batch
 from ..games.discogan import DiscoGAN
-from ..spec import Column, Columns, Field
+from ..spec import Column, Columns, Field, Spec
 from ..translation import translate
 from . import Arms, Claim, Found
-from ._domains import Apart
-from ._rigs import finite, play
+from ._rigs import Made, finite, play
 
 STD = 0.1
 
@@ -29,9 +29,9 @@ def around(modes: Tensor, n: int) -> Tensor:
     return modes[torch.randint(len(modes), (n,))] + STD * torch.randn(n, 2)
 
 
-def toy() -> Apart:
+def toy() -> Made:
     field = Field((2,), "vector", Columns((Column("x"), Column("y"))))
-    return Apart({"a": field, "b": field}, lambda n: {"a": around(A, n), "b": around(B, n)})
+    return Made(Spec(a=field, b=field), lambda n: Batch(a=around(A, n), b=around(B, n)))
 
 
 ROUNDS = 5000

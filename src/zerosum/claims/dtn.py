@@ -5,11 +5,13 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from ..game import Batch
 from ..games.dtn import DTN
+from ..spec import Spec
 from ..translation import translate
 from . import Claim, Found
-from ._domains import Apart, negatives
-from ._rigs import judge, play
+from ._domains import negatives
+from ._rigs import Made, judge, play
 
 
 def outdoors(x: Tensor) -> Tensor:
@@ -31,16 +33,16 @@ def halves() -> tuple[Tensor, Tensor, Tensor]:
     return data.all("a"), data.all("y"), -data.all("b")
 
 
-def streets() -> Apart:
+def streets() -> Made:
     """a: digits outdoors, with their classes; b: other digits, as they are, without."""
     x, y, others = halves()
 
-    def draw(n: int) -> dict[str, Tensor]:
+    def draw(n: int) -> Batch:
         i, j = torch.randint(len(x), (n,)), torch.randint(len(others), (n,))
-        return {"a": outdoors(x[i]), "y": y[i], "b": others[j]}
+        return Batch(a=outdoors(x[i]), y=y[i], b=others[j])
 
     fields = negatives().spec.fields
-    return Apart({"a": fields["a"], "b": fields["b"], "y": fields["y"]}, draw)
+    return Made(Spec(a=fields["a"], b=fields["b"], y=fields["y"]), draw)
 
 
 def transferred(seed: int, idea: bool) -> Found:

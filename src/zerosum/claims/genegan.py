@@ -7,8 +7,8 @@ from ..game import Batch
 from ..games.genegan import GeneGAN
 from ..spec import Field, Pixels, Spec
 from . import Arms, Claim, Found
-from ._latents import Made, some_of
-from ._rigs import digits, judge, play
+from ._latents import some_of
+from ._rigs import Made, digits, judge, play
 
 ROUNDS = 500
 PLACES, HIGH, WIDE = 4, 10, 8  # of a flag; pictures have two rows above the digit

@@ -15,8 +15,8 @@ from ..games.icgan import IcGAN
 from ..nets import Joint, discriminator
 from ..spec import Column, Columns, Field, Spec
 from . import Arms, Claim, Found
-from ._latents import Made, Nothing, held_out, plain, some_of
-from ._rigs import digits, play
+from ._latents import Nothing, held_out, some_of
+from ._rigs import Made, digits, plain, play
 
 ROUNDS, EMA = 3000, 2e4
 CORNERS = torch.tensor([[-1.0, -1], [1, -1], [-1, 1], [1, 1]])  # thin or thick, upright or lying; the last is new

@@ -6,7 +6,7 @@ from torch import Tensor
 from ..data import open
 from ..games.r3gan import R3GAN
 from . import Claim
-from ._rigs import Drawn, digits, judge, modes, play
+from ._rigs import digits, drawn, judge, modes, play
 
 
 def grid(seed: int, idea: bool) -> dict[str, float]:
@@ -23,7 +23,7 @@ def stacked(seed: int, idea: bool) -> dict[str, float]:
         return images[torch.randint(len(images), (n, 3))].flatten(1)
 
     game = R3GAN(width=64, lr=(5e-4, 2e-4), gamma=(0.3, 0.3), half_life=1e4, relativistic=idea)
-    x = play(game, Drawn(three, 192), 5000, seed, batch=128).sample(26_000, seed)
+    x = play(game, drawn(three, 192), 5000, seed, batch=128).sample(26_000, seed)
     read = judge()(x.clamp(-1, 1).nan_to_num(0).view(-1, 1, 8, 8)).view(-1, 3)
     return {"modes": len(torch.unique(read, dim=0))}
 

@@ -6,12 +6,12 @@ from torch import nn
 from ..games.sngan import SNGAN
 from ..penalties import value_and_gradient
 from . import Claim
-from ._rigs import Drawn, digits, play
+from ._rigs import digits, drawn, play
 
 
 def trained(seed: int, idea: bool, rounds: int):
     images = digits().all().flatten(1)
-    data = Drawn(lambda n: images[torch.randint(len(images), (n,))], 64)
+    data = drawn(lambda n: images[torch.randint(len(images), (n,))], 64)
     engine = play(SNGAN(width=32, normalise=idea), data, rounds, seed)
     return engine, images
 

@@ -10,7 +10,7 @@ from ..game import Move
 from ..games.wgan import WGAN
 from ..losses import fake, real
 from . import Claim
-from ._rigs import Drawn, play
+from ._rigs import drawn, play
 
 
 class Critic(WGAN):
@@ -60,7 +60,7 @@ def slope(seed: int, idea: bool) -> float:
         return lambda n: centre + 0.5 * torch.randn(n, 1)
 
     game = alone(idea, at(4.0), c=0.05)
-    play(game, Drawn(at(-4.0), 1), 3000, seed)
+    play(game, drawn(at(-4.0), 1), 3000, seed)
     y = game.sample(1000).requires_grad_()
     return float(torch.autograd.grad(game.fooled(y), y)[0].abs().mean())
 
@@ -72,7 +72,7 @@ def distance(seed: int, idea: bool) -> dict[str, float]:
     thetas, found = [0.0, 0.25, 0.5, 1.0, 1.5, 2.0], []
     for theta in thetas:
         game = alone(idea, line(theta), c=0.1)
-        play(game, Drawn(line(0.0), 2), 1000, seed)
+        play(game, drawn(line(0.0), 2), 1000, seed)
         found.append(game.distance(line(0.0)(1000), line(theta)(1000)))
     r = float(torch.corrcoef(torch.tensor([thetas, found]))[0, 1])
     return {"r": r} | {f"theta {theta:g}": value for theta, value in zip(thetas, found, strict=True)}

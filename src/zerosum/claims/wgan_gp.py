@@ -10,7 +10,7 @@ from ..game import Move
 from ..games.wgan_gp import WGANGP
 from ..penalties import value_and_gradient
 from . import Claim
-from ._rigs import Drawn, modes, play
+from ._rigs import drawn, modes, play
 
 
 class Critic(WGANGP):
@@ -43,7 +43,7 @@ def gap(seed: int, idea: bool) -> dict[str, float]:
         return lambda n: torch.randn(n, 2) + torch.tensor([x, 0.0])
 
     game = alone(idea, at(2.0))
-    play(game, Drawn(at(0.0), 2), 1500, seed, batch=256)
+    play(game, drawn(at(0.0), 2), 1500, seed, batch=256)
     found = float((game.D(at(0.0)(10_000)).mean() - game.D(at(2.0)(10_000)).mean()).detach())
     return {"error": abs(found / 2 - 1), "gap": found}
 
