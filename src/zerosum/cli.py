@@ -382,6 +382,8 @@ def verify(
 ) -> int:
     """Prove each game's own claim, and that its idea switched off fails it.
 
+    Cut, it goes on where it was when the same is asked again.
+
     Args:
         game: all if not said
         claim: one of the game's, by its name; all if not said

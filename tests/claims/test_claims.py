@@ -2,7 +2,11 @@
 
 import json
 import math
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ import torch
 
 from tools.claims import PAGE, page
 from zerosum import claims, games
-from zerosum.claims import RESULTS, Claim, Run, _modes, _rigs
+from zerosum.claims import RESULTS, Claim, Run, _kept, _modes, _rigs
 from zerosum.errors import InputError
 
 FIELDS = ["game", "claim", "metric", "threshold", "values", "median", "passed", "ablation", "ablation_values"]
@@ -139,7 +143,7 @@ def test_claims_share_an_arm_and_each_is_written_as_soon_as_it_is_through(fake, 
     second = Claim("second", "It is.", "b", 9, "higher", "half", claims.Arms(full, half, "b"))
     path = fake(first, second)
     monkeypatch.setattr(claims, "perform", lambda waiting, jobs: map(claims._run, waiting))
-    rows = claims.measure("fake", [first, second], None, 1)
+    rows = claims.measure("fake", [first, second], None, 1, claims.Kept(path.parent / "kept", "fake"))
     claims.write("fake", next(rows)[1])
     assert len(ran) == 6, "the second claim has not begun"
     claims.write("fake", next(rows)[1])
@@ -150,6 +154,127 @@ def test_claims_share_an_arm_and_each_is_written_as_soon_as_it_is_through(fake, 
         ([10, 9, 8], [5, 4, 3]),
     ]
     assert list(found[1]["readings"][0]) == ["b", "a"]
+
+
+def cut(after: int):
+    """Performs so many experiments, and is stopped."""
+
+    def perform(waiting: list[tuple[str, str, int, bool]], jobs: int) -> Iterator[Run]:
+        yield from map(claims._run, waiting[:after])
+        raise KeyboardInterrupt
+
+    return perform
+
+
+def test_a_verify_that_was_cut_goes_on_where_it_was(fake, monkeypatch: pytest.MonkeyPatch, capsys):
+    ran: list[tuple[int, bool]] = []
+
+    def experiment(seed: int, idea: bool) -> float:
+        ran.append((seed, idea))
+        return 10.0 * idea + seed
+
+    path = fake(replace(claim(11.0), experiment=experiment), claim(11.0, name="other"))
+    here = claims.perform
+    monkeypatch.setattr(claims, "perform", cut(after=4))
+    with pytest.raises(KeyboardInterrupt):
+        claims.verify("fake")
+    monkeypatch.setattr(claims, "perform", here)
+    assert not path.exists()
+    assert claims.verify("fake") == 0
+    assert sorted(ran) == [(seed, idea) for seed in range(3) for idea in (False, True)], "each of them once"
+    assert "4 of 12 experiments are kept from before" in capsys.readouterr().out
+    assert [row["values"] for row in json.loads(path.read_text())] == [[10.0, 11.0, 12.0]] * 2
+    assert list(path.parent.iterdir()) == [path], "what is written is not kept any longer"
+    claims.verify("fake")
+    assert len(ran) == 12
+
+
+def test_seeds_that_were_run_alone_count_for_the_whole_claim(fake, capsys):
+    path = fake(claim(11.0))
+    claims.verify("fake", seeds=2)
+    assert not path.exists()
+    claims.verify("fake")
+    assert "4 of 6 experiments are kept" in capsys.readouterr().out
+    assert json.loads(path.read_text())[0]["values"] == [10.0, 11.0, 12.0]
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A package of two modules, of which experiments use this one."""
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "unused.py").write_text("a = 1")
+    (package / "used.py").write_text("a = 1")
+    monkeypatch.setattr(_kept, "PACKAGE", package)
+    monkeypatch.setattr(claims, "imported", lambda: ("used.py",))
+    return package / "used.py"
+
+
+@pytest.mark.parametrize(
+    ("file", "said", "kept"),
+    [
+        ("used.py", "a = 2", False),
+        ("used.py", "a = ", False),
+        ("used.py", None, False),
+        ("used.py", "# the first letter\na   = 1  # is one", True),
+        ("unused.py", "a = 2", True),
+    ],
+)
+def test_what_other_code_has_run_is_run_anew(fake, module: Path, file: str, said: str | None, kept: bool, capsys):
+    path = fake(claim(11.0))
+    claims.verify("fake", seeds=2)
+    module.with_name(file).unlink() if said is None else module.with_name(file).write_text(said)
+    claims.verify("fake", seeds=2)
+    printed = capsys.readouterr()
+    assert ("4 of 4 experiments are kept" in printed.out) is kept
+    assert ("fake, fake, seed 1, with: kept of other code, so it is run anew" in printed.err) is not kept
+    assert len([*(path.parent / "kept").iterdir()]) == 4
+
+
+def test_what_another_torch_has_run_is_run_anew(fake, monkeypatch: pytest.MonkeyPatch, capsys):
+    fake(claim(11.0))
+    claims.verify("fake", seeds=1)
+    monkeypatch.setattr(_kept, "versions", lambda: {"torch": "1.13"})
+    claims.verify("fake", seeds=1)
+    assert "kept of other code" in capsys.readouterr().err
+
+
+def test_nothing_is_written_of_code_that_changed_while_it_ran(fake, module: Path, capsys):
+    def experiment(seed: int, idea: bool) -> float:
+        module.write_text(f"a = {seed}")
+        return 10.0 * idea + seed
+
+    path = fake(replace(claim(11.0), experiment=experiment))
+    assert claims.verify("fake") == 1
+    assert "fake: fake is not written: used.py changed while it ran" in capsys.readouterr().err
+    assert not path.exists()
+
+
+VERIFY = """
+import sys
+from pathlib import Path
+from zerosum import claims
+if __name__ == "__main__":
+    claims.RESULTS = Path(sys.argv[1])
+    sys.exit(claims.verify("lsgan", claim="pull", jobs=1))
+"""
+
+
+def test_what_a_killed_verify_has_done_is_not_done_again(tmp_path: Path):
+    (tmp_path / "verify.py").write_text(VERIFY)
+    command = [sys.executable, str(tmp_path / "verify.py"), str(tmp_path / "results")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if line.startswith("2 of 6"):
+                process.kill()
+                break
+    assert process.returncode == -signal.SIGKILL
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    [line] = [line for line in again.stdout.splitlines() if "are kept from before" in line]
+    assert 2 <= int(line.split()[1]) <= 6, line
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["lsgan.json"]
 
 
 def test_an_unknown_game_is_an_input_error():

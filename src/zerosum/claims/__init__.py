@@ -4,7 +4,8 @@ A file of this folder is named after its game and holds `CLAIMS`. Each claim say
 measured, what threshold it must reach, and what is switched off in its ablation, which must miss it. An experiment is
 one function of (seed, idea): with `idea` false it is the same code with the game's idea off. `Arms` are an experiment
 of two functions, which claims may share. Seeds are fixed here, before anything is looked at; the median decides; every
-value is printed and, as soon as its claim is through, written to `results/GAME.json`, passed or not.
+value is printed and, as soon as its claim is through, written to `results/GAME.json`, passed or not. Until the command
+is through, every experiment is kept (`_kept`), so that the same command goes on where it was cut.
 `python -m tools.claims` makes docs/zoo.md of these files.
 """
 
@@ -20,16 +21,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InputError, nearest
+from ._kept import Found, Kept, Run, Which, imported
 
 RESULTS = Path(__file__).parent / "results"
 Row = dict[str, Any]
-Found = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -66,21 +67,6 @@ class Claim:
         return value >= self.threshold if self.better == "higher" else value <= self.threshold
 
 
-@dataclass(frozen=True)
-class Run:
-    """One experiment: which, and what came of it."""
-
-    claim: str  # its name
-    seed: int
-    idea: bool
-    readings: Found  # the metric first
-    seconds: float
-
-    @property
-    def value(self) -> float:
-        return next(iter(self.readings.values()))
-
-
 def games() -> list[str]:
     """Games that have claims."""
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
@@ -102,6 +88,7 @@ def verify(
     Experiments run `jobs` at a time (as many as there are cores), one thread each. `claim` names one of the game's
     claims; the written results of the others are kept. A claim whose data is not to be had is skipped and does not
     count as held. Where fewer `seeds` are run than a claim has, or one is skipped, the file of results stays as it was.
+    Experiments that a call before this one has run and not written are not run again, if their code is still this one.
     """
     wanted = [game.replace("-", "_")] if game else games()
     if wanted[0] not in games():
@@ -111,24 +98,26 @@ def verify(
     for name, value in (("seeds", seeds), ("jobs", jobs)):
         if value is not None and value < 1:
             raise InputError(f"{name} must be 1 or more, not {value}")
-    held = True
+    held, done = True, []
     for name in wanted:
         claims = of(name) if claim is None else [only(name, claim)]
         for found in claims:
             print(announced(name, found, seeds), flush=True)
         if dry_run:
             continue
-        rows = 0
-        for measured, row in measure(name, claims, seeds, jobs or os.cpu_count() or 1):
-            rows += 1
-            held &= row["passed"] and not row["ablation_passed"]
+        kept, rows = Kept(RESULTS / "kept", name), []
+        for measured, row in measure(name, claims, seeds, jobs or os.cpu_count() or 1, kept):
+            rows.append(row)
             print(said(row), flush=True)
             if len(row["seeds"]) == len(measured.seeds):
                 write(name, row)
                 print(f"    written to {RESULTS / name}.json", flush=True)
             else:
                 print("    not written, since not all of its seeds were run", flush=True)
-        held &= rows == len(claims)
+        held &= len(rows) == len(claims) and all(row["passed"] and not row["ablation_passed"] for row in rows)
+        done += [kept] * all(len(row["seeds"]) == len(only(name, row["name"]).seeds) for row in rows)
+    for kept in done:
+        kept.clear()
     return 0 if held else 1
 
 
@@ -149,30 +138,49 @@ def write(game: str, row: Row) -> None:
     path.write_text(json.dumps([found[name] for name in order if name in found], indent=1) + "\n")
 
 
-def measure(game: str, claims: list[Claim], seeds: int | None, jobs: int) -> Iterator[tuple[Claim, Row]]:
-    """A row of results for each claim whose data there is, as soon as its experiments are through."""
-    users: dict[tuple[object, ...], list[tuple[Claim, int, bool]]] = {}  # of each experiment; the first one runs it
+def measure(game: str, claims: list[Claim], seeds: int | None, jobs: int, kept: Kept) -> Iterator[tuple[Claim, Row]]:
+    """A row of results for each claim whose data there is, as soon as its experiments are through. Those that are kept
+    are not run again."""
+    owners: dict[object, tuple[str, bool]] = {}  # of each experiment, the first claim that has it
+    for claim in of(game):
+        for idea in (True, False):
+            owners.setdefault(_same(claim, idea), (claim.name, idea))
+    users: dict[Which, list[tuple[Claim, bool]]] = {}  # of each experiment, by its owner
     for claim in (claim for claim in claims if available(game, claim)):
         for idea in (True, False):
+            name, owned = owners[_same(claim, idea)]
             for seed in claim.seeds[:seeds]:
-                users.setdefault(_same(claim, seed, idea), []).append((claim, seed, idea))
-    asked = {(c.name, seed, idea): every for every in users.values() for c, seed, idea in every[:1]}
+                users.setdefault((name, seed, owned), []).append((claim, idea))
     began, runs = time.perf_counter(), {}
-    for done, run in enumerate(perform([(game, *what) for what in asked], min(jobs, len(asked))), start=1):
-        for i, (claim, seed, idea) in enumerate(asked[run.claim, run.seed, run.idea]):
-            own = Run(claim.name, seed, idea, _first(claim, run.readings), run.seconds)
+    for done, run in enumerate(through(game, list(users), jobs, kept), start=1):
+        for i, (claim, idea) in enumerate(users[run.claim, run.seed, run.idea]):
+            own = replace(run, claim=claim.name, idea=idea, readings=_first(claim, run.readings))
             runs.setdefault(claim.name, []).append(own)
             if i == 0:
-                print(f"{done} of {len(asked)}, {time.perf_counter() - began:.0f} s: {told(claim, own)}", flush=True)
-            if len(runs[claim.name]) == 2 * len(claim.seeds[:seeds]):
+                print(f"{done} of {len(users)}, {time.perf_counter() - began:.0f} s: {told(claim, own)}", flush=True)
+            if len(runs[claim.name]) < 2 * len(claim.seeds[:seeds]):
+                continue
+            if changed := kept.changed({m for run in runs[claim.name] for m in run.modules}):
+                print(f"{game}: {claim.name} is not written: {changed[0]} changed while it ran", file=sys.stderr)
+            else:
                 yield claim, row(game, claim, runs[claim.name])
 
 
-def _same(claim: Claim, seed: int, idea: bool) -> tuple[object, ...]:
+def through(game: str, which: list[Which], jobs: int, kept: Kept) -> Iterator[Run]:
+    """These experiments: first those that are kept, then the others as they end, and they are kept."""
+    before = [run for what in which if (run := kept.get(what))]
+    if before:
+        print(f"{game}: {len(before)} of {len(which)} experiments are kept from before", flush=True)
+    yield from before
+    waiting = [(game, *what) for what in which if what not in {(run.claim, run.seed, run.idea) for run in before}]
+    for run in perform(waiting, min(jobs, len(waiting))):
+        kept.put(run)
+        yield run
+
+
+def _same(claim: Claim, idea: bool) -> object:
     """Equal for experiments that are the same."""
-    if isinstance(claim.experiment, Arms):
-        return claim.experiment.arm(idea), seed
-    return claim.name, seed, idea
+    return claim.experiment.arm(idea) if isinstance(claim.experiment, Arms) else (claim.name, idea)
 
 
 def _first(claim: Claim, readings: Found) -> Found:
@@ -291,4 +299,4 @@ def _run(what: tuple[str, str, int, bool]) -> Run:
     found = only(game, claim).experiment(seed, idea)
     readings = found if isinstance(found, dict) else {"": found}
     readings = {name: float(v) for name, v in readings.items()}
-    return Run(claim, seed, idea, readings, time.perf_counter() - began)
+    return Run(claim, seed, idea, readings, time.perf_counter() - began, imported())
