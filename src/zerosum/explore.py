@@ -47,7 +47,8 @@ def walk(
         condition: what is drawn on the way; as for sample
         sweep: no walk, but each sample under every condition, a row each
         extrapolate: allow conditions outside of the range trained on
-        out: .gif, .apng or .webp moves, .png is all frames side by side; walk.gif in the run folder if not said
+        out: .gif, .apng, .webp, or a film by ffmpeg, .mp4 or .webm; .png is all frames side by side; walk.gif in the
+            run folder if not said
         game: the Python file of a game of yours; loading it runs it
     """
     from . import conditions, latent

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,7 +124,7 @@ def still(x: Tensor, codec: Pixels) -> Image.Image:
 
 
 MOVING = {".gif": "GIF", ".apng": "PNG", ".webp": "WEBP"}
-FILMS = (".mp4", ".webm", ".mov", ".avi", ".mkv")  # their encoders are not among what zerosum installs
+FILMS = (".mp4", ".webm", ".mov", ".mkv")  # by ffmpeg, where it is installed
 
 
 def frames(
@@ -129,21 +132,39 @@ def frames(
 ) -> Path:
     """Pictures that follow one another: moving, or side by side in rows of `columns`. Points: all in one plot."""
     suffix = path.suffix.lower()
-    if field.kind != "image" or suffix not in MOVING:
-        if suffix != ".png":
-            kinds = [".png"] if field.kind != "image" else [".png", *MOVING]
-            film = "; ffmpeg makes a film of a .gif" if suffix in FILMS and field.kind == "image" else ""
-            raise InputError(
-                f"cannot write this as {path.suffix or 'a folder'!r}; --out takes {', '.join(kinds)}{film}"
-            )
-        path.parent.mkdir(parents=True, exist_ok=True)
+    kinds = (".png", *MOVING, *FILMS) if field.kind == "image" else (".png",)
+    if suffix not in kinds:
+        raise InputError(f"cannot write this as {path.suffix or 'a folder'!r}; --out takes {', '.join(kinds)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if suffix == ".png":
         shown = pictures.grid(x, columns) if field.kind == "image" else pictures.picture(x, field, reference)
         shown.save(path)
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
     large = max(1, round(256 / max(field.shape[1:])))
     first, *rest = (pictures.grid(one[None], 1, 0, large) for one in x)
+    if suffix in FILMS:
+        return film([first, *rest], path, per_second)
     first.save(path, MOVING[suffix], save_all=True, append_images=rest, duration=1000 // per_second, loop=0)
+    return path
+
+
+def film(frames: Sequence[Image.Image], path: Path, per_second: int) -> Path:
+    """Pictures of one size as a film that ffmpeg writes, in the code that it prefers for the path's suffix."""
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        raise InputError(
+            f"{path.suffix} is written by ffmpeg, which is not installed (apt, brew or winget install ffmpeg); without "
+            f"it --out takes {', '.join(MOVING)}"
+        )
+    w, h = frames[0].size
+    command = [ffmpeg, "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{w}x{h}"]
+    command += ["-r", str(per_second), "-i", "-"]
+    command += ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p"]  # an even size: what all players play
+    pixels = b"".join(frame.convert("RGB").tobytes() for frame in frames)
+    done = subprocess.run([*command, str(path.resolve())], input=pixels, capture_output=True, check=False)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or ["it does not say why"]
+        raise InputError(f"ffmpeg could not write {path}: {said[-1]}")
     return path
 
 

@@ -113,7 +113,7 @@ def test_baselines_find_what_is_strange():
         ("walk {digits} --condition 3", "GAN cannot be told what to draw"),
         ("walk {digits} --sweep", "GAN cannot be told what to draw"),
         ("walk {digits} --n 1", "-n must be 2 or more, not 1"),
-        ("walk {digits} --out a.mp4", r"cannot write this as '.mp4'; --out takes .png, .gif, .*ffmpeg makes a film"),
+        ("walk {digits} --out a.avi", r"cannot write this as '.avi'; --out takes .png, .gif, .apng, .webp, .mp4"),
         ("mix {digits} [1,x]", "there is no file 'x'|there is no file '1'"),
         ("mix {digits} -1", "must be like"),
         ("edit {digits}", "edit along --direction .* one of the two"),

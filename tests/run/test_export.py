@@ -1,5 +1,8 @@
 """Samples come out in the user's own units, in every form."""
 
+import shutil
+import subprocess
+
 import numpy as np
 import polars as pl
 import pytest
@@ -151,3 +154,48 @@ def test_sound_comes_out_as_wav_files(tmp_path):
     assert -80 <= values.min() < values.max() <= 10, "decibels"
     with pytest.raises(InputError, match=r"\.wav holds sound; these samples are none"):
         export.write(*field_of(pictures(np.uint8, (4, 8, 8))), tmp_path / "no.wav")
+
+
+def stand_in(folder, does, monkeypatch):
+    """An ffmpeg that does this; `$out` is its last argument."""
+    (folder / "ffmpeg").write_text(f"#!/bin/sh\nfor out; do :; done\n{does}\n")
+    (folder / "ffmpeg").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/bin:/usr/bin")
+
+
+def moving(n, h, w):
+    """Pictures that grow brighter, and their field."""
+    field = field_of(np.zeros((2, h, w), np.uint8))[1]
+    return torch.linspace(-1, 1, n).view(n, 1, 1, 1).expand(n, *field.shape), field
+
+
+def test_a_film_is_handed_to_ffmpeg_picture_by_picture(tmp_path, monkeypatch):
+    stand_in(tmp_path, 'echo "$@" > "$out"; cat >> "$out"', monkeypatch)
+    x, field = moving(5, 100, 60)
+    command, pixels = export.frames(x, field, tmp_path / "deep/a b.mp4", 5).read_bytes().split(b"\n", 1)
+    assert b"-s 180x300 -r 12" in command
+    seen = np.frombuffer(pixels, np.uint8).reshape(5, 300, 180, 3)
+    assert seen.min((1, 2, 3)).tolist() == seen.max((1, 2, 3)).tolist() == [0, 64, 128, 191, 255]
+
+
+def test_what_ffmpeg_says_is_passed_on_and_so_is_its_absence(tmp_path, monkeypatch):
+    x, field = moving(2, 8, 8)
+    stand_in(tmp_path, "echo first; echo no encoder for this >&2; exit 1", monkeypatch)
+    with pytest.raises(InputError, match=r"ffmpeg could not write .*a\.webm: no encoder for this$"):
+        export.frames(x, field, tmp_path / "a.webm", 2)
+    monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))
+    with pytest.raises(
+        InputError, match=r"\.mp4 is written by ffmpeg, which is not installed .* \.gif, \.apng, \.webp"
+    ):
+        export.frames(x, field, tmp_path / "a.mp4", 2)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
+@pytest.mark.parametrize("suffix", export.FILMS)
+def test_ffmpeg_reads_the_film_back(suffix, tmp_path):
+    x, field = moving(6, 19, 19)  # shown at 247 pixels, which is odd
+    path = export.frames(x, field, tmp_path / f"a{suffix}", 6)
+    back = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "gray", "-"]
+    pixels = subprocess.run(back, capture_output=True, check=True).stdout
+    seen = np.frombuffer(pixels, np.uint8).reshape(6, 248, 248)[:, :240, :240].mean((1, 2))
+    assert np.abs(seen - np.linspace(0, 255, 6)).max() < 4, "as bright as they were"
