@@ -369,9 +369,8 @@ def use(run: Run, name: str) -> str:
     """The command that makes something with the run, which the command line knows by `name`."""
     if "x" in run.game.needs or hasattr(run.game, "joint"):
         return f"zerosum sample {name} -n 64 --out grid.png"
-    if run.spec.a.kind != "image":
-        return f"zerosum report {name}"
-    return f"zerosum translate {name} PICTURE --out translated.png"
+    what, end = ("TABLE", "csv") if run.spec.a.kind == "vector" else ("PICTURE", "png")
+    return f"zerosum translate {name} {what} --out translated.{end}"
 
 
 def _section(title: str, said: str, body: str) -> str:

@@ -29,6 +29,7 @@ from .engine import Engine, NonFinite
 from .errors import InputError, nearest
 from .fused import START, Unfusable, convolves, fuse, obstacle, pays
 from .game import Game
+from .nets import TooSmall
 from .penalties import added_r1
 from .recorder import Recorder, signals
 from .runs import Run
@@ -256,7 +257,7 @@ def prepare(game: Game, data: Data, settings: Settings) -> Engine:
     if settings.instance_noise:
         fronts.append(InstanceNoise(settings.instance_noise))
     penalty = settings.add_r1
-    with _of_the_zoo(game):
+    with _of_the_zoo(game, data):
         engine = Engine(
             game,
             data,
@@ -310,10 +311,12 @@ def compiling(
 
 
 @contextmanager
-def _of_the_zoo(game: Game) -> Iterator[None]:
+def _of_the_zoo(game: Game, data: Data) -> Iterator[None]:
     """Where a game of ours cannot be made, its hyperparameters are at fault. The author of another needs the trace."""
     try:
         yield
+    except TooSmall as error:
+        raise InputError(f"data {data.source!r}: {error}") from error
     except InputError:
         raise
     except (ValueError, RuntimeError, TypeError, IndexError, ZeroDivisionError) as error:

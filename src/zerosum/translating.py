@@ -1,4 +1,4 @@
-"""Picture files, and recordings, through a run that translates: original sizes and names are kept."""
+"""Pictures, recordings and tables through a run that translates: original sizes and names are kept."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from .data.changes import grey
 from .data.door import PICTURES
 from .data.images import Plan, decode, header, why
 from .data.places import Folder
+from .data.tables import read_table, rows_of
 from .data.wavs import SUFFIX, read_wav, write_wav
 from .errors import InputError
-from .export import still
+from .export import still, write
 from .sound import Ear, heard, played
-from .spec import Pixels
+from .spec import Columns, Pixels
 from .translation import check_direction, tiled, translate
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def translate_files(
     """Translate a file, or all of a folder; gives (name, where it is written, or why it was left out) one by one.
 
     Of a folder the outputs lie in `out` under the same names. Transparency goes with the picture where the run knows
-    none. Raises InputError, naming the file, for what is not a picture or too small, unless `skip`.
+    none. Of a table the columns that the run knows are translated, row by row. Raises InputError, naming the file, for
+    what is not a picture or too small, unless `skip`.
     """
     check_direction(game, way)
     given, wanted = spec.fields[way[0]], spec.fields[way[2]]
@@ -59,10 +61,12 @@ def translate_files(
             raise InputError("size scales pictures; recordings keep their length")
         yield from translate_sounds(game, given, source, out, way, tile=tile, overlap=overlap, seed=seed, skip=skip)
         return
-    if given.kind != "image" or wanted.kind != "image":
-        raise InputError(
-            f"translate takes pictures; this run goes from {given} to {wanted}. In Python: run.translate(x)"
-        )
+    if size is not None and given.kind == "vector":
+        raise InputError(f"size scales pictures; this run translates {given}")
+    if isinstance(given.codec, Columns) and wanted.kind == "vector":
+        rows = rows_of(read_table(source), given.codec, str(source))
+        yield source.name, write(translate(game, rows.float(), way, seed), wanted, out)
+        return
     if tile is not None and tile < LEAST:
         raise InputError(f"tile is a number of pixels, {LEAST} or more; not {tile}")
     found = files_of(source)

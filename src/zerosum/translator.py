@@ -23,12 +23,12 @@ def translate(
     round: int | None = None,
     game: str | None = None,
 ) -> None:
-    """Translate a picture or a recording, or a folder of them, by a run.
+    """Translate a picture or a recording, or a folder of them, or a table, by a run.
 
     Args:
         run: its folder, number or name, or "latest"
-        source: a picture, a wav file or a folder; sizes and names are kept
-        out: a picture or wav file, or a folder for a folder; beside the run's samples if not said
+        source: a picture, a wav file or a folder of them, sizes and names are kept; or a table
+        out: a picture, wav file or table, or a folder for a folder; beside the run's samples if not said
         direction: from a to b, or from b to a, where the game goes both ways
         tile: pixels that are translated at a time; the whole picture up to 1024 pixels if not said, else 512
         overlap: pixels in which tiles fade into one another
@@ -44,7 +44,8 @@ def translate(
 
     found = runs.find(run, game=game)
     loaded, spec = found.load(round)
-    ending = ".wav" if "sound" in spec.fields[direction[0]].extra else ".png"
+    field = spec.fields[direction[0]]
+    ending = ".wav" if "sound" in field.extra else ".csv" if field.kind == "vector" else ".png"
     path = out or found.path / "translated" / (source.name if source.is_dir() else f"{source.stem}{ending}")
     scaled = None if size is None else size_of(size)
     for name, done in translate_files(

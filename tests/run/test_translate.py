@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 import torch.nn.functional as F
@@ -78,6 +79,28 @@ def test_what_is_wrong_is_said(zerosum, pairs_run: Run, here: Path, words: list[
     assert said in errors
 
 
+def test_rows_of_a_table_become_rows_of_the_other(zerosum, here: Path):
+    rows = np.random.default_rng(0).normal(5, 2, (40, 5))
+    frame = pl.DataFrame(rows, schema=["x", "y", "u", "v", "w"])
+    frame.select("x", "y").write_csv(here / "a.csv")
+    frame.select("u", "v", "w").write_csv(here / "b.csv")
+    assert zerosum("train", "cyclegan", "a.csv,b.csv", "--rounds", 2, "--width", 4)[0] == 0
+    frame.select("w", "y", "x").head(7).write_csv(here / "new.csv")
+    status, said, errors = zerosum("translate", "latest", "new.csv", "--out", "out.csv")
+    assert (status, said) == (0, "out.csv\n"), errors
+    found = pl.read_csv(here / "out.csv")
+    assert (found.columns, found.height) == (["u", "v", "w"], 7)
+    run = zs.runs.find("latest")
+    a, b = (run.spec.fields[name] for name in "ab")
+    mean, std = (np.array([getattr(c, k) for c in a.codec.columns]) for k in ("mean", "std"))
+    x = torch.tensor((rows[:7, :2] - mean) / std, dtype=torch.float32)
+    wanted = pl.DataFrame(b.decode(run.translate(x)))
+    assert np.allclose(found.to_numpy(), wanted.to_numpy())
+    status, _, errors = zerosum("translate", "latest", "b.csv")
+    assert status == 2
+    assert "data 'b.csv' has no column 'x'" in errors
+
+
 @pytest.mark.parametrize("game", ["cyclegan", "dualgan"])
 def test_pictures_smaller_than_the_networks_take_are_refused_before_training(zerosum, here: Path, game: str):
     for name in ("one/a.png", "one/b.png", "other/a.png", "other/b.png"):
@@ -85,7 +108,8 @@ def test_pictures_smaller_than_the_networks_take_are_refused_before_training(zer
     status, _, errors = zerosum("train", game, "one,other", "--holdout", 0)
     assert (status, errors.splitlines()[-1]) == (
         2,
-        "zerosum: a PatchGAN needs pictures of 6 pixels or more each way; these have 4. Give a --size",
+        f"zerosum: data '{here}/one,{here}/other': "
+        "a PatchGAN needs pictures of 6 pixels or more each way; these have 4. Give a --size",
     )
 
 

@@ -33,7 +33,7 @@ class CycleGAN(Game):
 
     def check(self, spec: Spec) -> None:
         super().check(spec)
-        if not spec.like("a", "b"):
+        if spec.a.kind != spec.b.kind or (spec.a.kind == "image" and not spec.like("a", "b")):
             raise InputError(
                 f"cyclegan needs a and b of one size; a is {spec.a}, b is {spec.b}. Give pictures a --size"
             )

@@ -14,6 +14,10 @@ from ..errors import InputError
 Norm = Literal["instance", "batch", "none"]
 
 
+class TooSmall(InputError):
+    """Pictures of fewer pixels than a network's strides leave anything of. Who knows the data adds its name."""
+
+
 def normal(module: nn.Module, std: float = 0.02) -> nn.Module:
     """The same module, the weights of its convolutions drawn from N(0, std^2)."""
     for m in module.modules():
@@ -190,7 +194,7 @@ class PatchGAN(nn.Module):
         if patch != 1 and patch not in PATCHES:
             raise InputError(f"patch must be 1, {', '.join(map(str, PATCHES))}; not {patch}")
         if side < SMALLEST:
-            raise InputError(
+            raise TooSmall(
                 f"a PatchGAN needs pictures of {SMALLEST} pixels or more each way; these have {side}. Give a --size"
             )
         layers: list[nn.Module] = []
