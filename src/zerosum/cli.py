@@ -378,6 +378,7 @@ def verify(
     claim: str | None = None,
     seeds: int | None = None,
     jobs: int | None = None,
+    fused: bool = False,
     dry_run: bool = False,
 ) -> int:
     """Prove each game's own claim, and that its idea switched off fails it.
@@ -389,13 +390,14 @@ def verify(
         claim: one of the game's, by its name; all if not said
         seeds: how many, instead of each claim's own number
         jobs: experiments at a time, one thread each; as many as there are cores if not said
+        fused: compile the steps, and write the results beside the eager ones
         dry_run: print the claims and stop
     """
     from . import claims
 
     if claim and not game:
         raise InputError(f"--claim {claim} of which game? zerosum verify GAME --claim NAME")
-    return claims.verify(game, seeds, dry_run, jobs, claim)
+    return claims.verify(game, seeds, dry_run, jobs, claim, fused)
 
 
 # Data.

@@ -7,15 +7,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.core.test_fused import Branching
+from tests.core.toy import POINTS, Rows, Toy
 from tools.claims import PAGE, page
 from zerosum import claims, games
 from zerosum.claims import RESULTS, Claim, Run, _kept, _modes, _rigs
 from zerosum.errors import InputError
+from zerosum.fused import Fused, as_recorded
 
 FIELDS = ["game", "claim", "metric", "threshold", "values", "median", "passed", "ablation", "ablation_values"]
 FIELDS += ["ablation_passed", "seconds", "versions"]
@@ -35,8 +39,8 @@ def claim(threshold: float, better: str = "higher", data: tuple[str, ...] = (), 
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Sets the claims of one game, 'fake', and runs experiments here, last first; gives the folder of results."""
 
-    def here(waiting: list[tuple[str, str, int, bool]], jobs: int) -> Iterator[Run]:
-        return map(claims._run, reversed(waiting))
+    def here(waiting: list[tuple[str, str, int, bool]], jobs: int, fused: bool = False) -> Iterator[Run]:
+        return map(partial(claims._run, fused=fused), reversed(waiting))
 
     def give(*given: Claim) -> Path:
         monkeypatch.setattr(claims, "of", lambda game: list(given))
@@ -142,11 +146,11 @@ def test_claims_share_an_arm_and_each_is_written_as_soon_as_it_is_through(fake, 
     first = Claim("first", "It is.", "a", 11, "higher", "none", claims.Arms(full, none, "a"))
     second = Claim("second", "It is.", "b", 9, "higher", "half", claims.Arms(full, half, "b"))
     path = fake(first, second)
-    monkeypatch.setattr(claims, "perform", lambda waiting, jobs: map(claims._run, waiting))
+    monkeypatch.setattr(claims, "perform", lambda waiting, jobs, fused: map(claims._run, waiting))
     rows = claims.measure("fake", [first, second], None, 1, claims.Kept(path.parent / "kept", "fake"))
-    claims.write("fake", next(rows)[1])
+    claims.write(path.parent, next(rows)[1])
     assert len(ran) == 6, "the second claim has not begun"
-    claims.write("fake", next(rows)[1])
+    claims.write(path.parent, next(rows)[1])
     assert sorted(ran) == sorted(f"{name} {seed}" for name in ("full", "none", "half") for seed in range(3))
     found = json.loads(path.read_text())
     assert [(row["values"], row["ablation_values"]) for row in found] == [
@@ -159,7 +163,7 @@ def test_claims_share_an_arm_and_each_is_written_as_soon_as_it_is_through(fake, 
 def cut(after: int):
     """Performs so many experiments, and is stopped."""
 
-    def perform(waiting: list[tuple[str, str, int, bool]], jobs: int) -> Iterator[Run]:
+    def perform(waiting: list[tuple[str, str, int, bool]], jobs: int, fused: bool = False) -> Iterator[Run]:
         yield from map(claims._run, waiting[:after])
         raise KeyboardInterrupt
 
@@ -248,6 +252,35 @@ def test_nothing_is_written_of_code_that_changed_while_it_ran(fake, module: Path
     assert claims.verify("fake") == 1
     assert "fake: fake is not written: used.py changed while it ran" in capsys.readouterr().err
     assert not path.exists()
+
+
+def test_a_claim_is_verified_compiled_beside_what_it_was_eagerly(fake, monkeypatch: pytest.MonkeyPatch, capsys):
+    """Recorded and not compiled, which plays the same to the bit."""
+    monkeypatch.setattr(_rigs, "fuse", lambda engine: setattr(engine, "fused", Fused(engine, as_recorded)))
+
+    def experiment(seed: int, idea: bool) -> float:
+        game = Toy() if idea else Branching()
+        return float(_rigs.play(game, Rows.random(67, x=POINTS), 3, seed, batch=8).sample(64).square().mean())
+
+    path = fake(replace(claim(0.0), experiment=experiment), claim(0.0, name="exact"))
+    claims.verify("fake", claim="fake")
+    eager = path.read_bytes()
+    claims.verify("fake", fused=True)
+    assert "not written, since no step of it was compiled" in capsys.readouterr().out
+    assert path.read_bytes() == eager
+    [row], [compiled] = json.loads(eager), json.loads((path.parent / "fused" / path.name).read_text())
+    assert compiled["values"] == row["values"]
+    assert compiled["ablation_values"] == row["ablation_values"]
+    assert "steps" not in row
+    assert compiled["steps"]["discriminate"] == ""
+    assert "depends on values" in compiled["steps"]["generate"]
+
+
+def test_without_a_compiler_nothing_is_verified_compiled(fake, monkeypatch: pytest.MonkeyPatch):
+    fake(claim(11.0))
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(InputError, match="there is no C\\+\\+ compiler"):
+        claims.verify("fake", fused=True)
 
 
 VERIFY = """

@@ -127,7 +127,7 @@ def test_a_game_that_changes_its_numbers_again_and_again_is_left_to_the_engine()
 class Branching(Toy):
     def generate(self, batch):
         loss = super().generate(batch)
-        return loss if float(loss) > 0 else -loss
+        return loss if float(loss.detach()) > 0 else -loss
 
 
 def test_a_branch_on_values_is_left_to_the_engine_or_refused():

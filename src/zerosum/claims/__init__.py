@@ -21,7 +21,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
@@ -82,6 +84,7 @@ def verify(
     dry_run: bool = False,
     jobs: int | None = None,
     claim: str | None = None,
+    fused: bool = False,
 ) -> int:
     """Run the claims of one game or of all; returns 0 if all hold and all their ablations miss, else 1.
 
@@ -89,6 +92,7 @@ def verify(
     claims; the written results of the others are kept. A claim whose data is not to be had is skipped and does not
     count as held. Where fewer `seeds` are run than a claim has, or one is skipped, the file of results stays as it was.
     Experiments that a call before this one has run and not written are not run again, if their code is still this one.
+    With `fused` their steps are compiled, and results go to `results/fused/GAME.json`.
     """
     wanted = [game.replace("-", "_")] if game else games()
     if wanted[0] not in games():
@@ -98,6 +102,12 @@ def verify(
     for name, value in (("seeds", seeds), ("jobs", jobs)):
         if value is not None and value < 1:
             raise InputError(f"{name} must be 1 or more, not {value}")
+    if fused:
+        from ..fused import obstacle
+
+        if why := obstacle("cpu"):
+            raise InputError(why)
+    folder = RESULTS / "fused" if fused else RESULTS
     held, done = True, []
     for name in wanted:
         claims = of(name) if claim is None else [only(name, claim)]
@@ -105,15 +115,17 @@ def verify(
             print(announced(name, found, seeds), flush=True)
         if dry_run:
             continue
-        kept, rows = Kept(RESULTS / "kept", name), []
-        for measured, row in measure(name, claims, seeds, jobs or os.cpu_count() or 1, kept):
+        kept, rows = Kept(folder / "kept", name), []
+        for measured, row in measure(name, claims, seeds, jobs or os.cpu_count() or 1, kept, fused):
             rows.append(row)
             print(said(row), flush=True)
-            if len(row["seeds"]) == len(measured.seeds):
-                write(name, row)
-                print(f"    written to {RESULTS / name}.json", flush=True)
-            else:
+            if len(row["seeds"]) < len(measured.seeds):
                 print("    not written, since not all of its seeds were run", flush=True)
+            elif fused and "" not in row.get("steps", {}).values():
+                print("    not written, since no step of it was compiled", flush=True)
+            else:
+                write(folder, row)
+                print(f"    written to {folder / name}.json", flush=True)
         held &= len(rows) == len(claims) and all(row["passed"] and not row["ablation_passed"] for row in rows)
         done += [kept] * all(len(row["seeds"]) == len(only(name, row["name"]).seeds) for row in rows)
     for kept in done:
@@ -129,16 +141,18 @@ def only(game: str, name: str) -> Claim:
     return claims[name]
 
 
-def write(game: str, row: Row) -> None:
-    """Put this row in the game's file of results, in the order of its claims; rows of its other claims are kept."""
-    path, order = RESULTS / f"{game}.json", [claim.name for claim in of(game)]
+def write(folder: Path, row: Row) -> None:
+    """Put this row in its game's file of results, in the order of its claims; rows of its other claims are kept."""
+    path, order = folder / f"{row['game']}.json", [claim.name for claim in of(row["game"])]
     kept = json.loads(path.read_text()) if path.exists() else []
     found = {row["name"]: row for row in [*kept, row]}
-    path.parent.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
     path.write_text(json.dumps([found[name] for name in order if name in found], indent=1) + "\n")
 
 
-def measure(game: str, claims: list[Claim], seeds: int | None, jobs: int, kept: Kept) -> Iterator[tuple[Claim, Row]]:
+def measure(
+    game: str, claims: list[Claim], seeds: int | None, jobs: int, kept: Kept, fused: bool = False
+) -> Iterator[tuple[Claim, Row]]:
     """A row of results for each claim whose data there is, as soon as its experiments are through. Those that are kept
     are not run again."""
     owners: dict[object, tuple[str, bool]] = {}  # of each experiment, the first claim that has it
@@ -152,7 +166,7 @@ def measure(game: str, claims: list[Claim], seeds: int | None, jobs: int, kept: 
             for seed in claim.seeds[:seeds]:
                 users.setdefault((name, seed, owned), []).append((claim, idea))
     began, runs = time.perf_counter(), {}
-    for done, run in enumerate(through(game, list(users), jobs, kept), start=1):
+    for done, run in enumerate(through(game, list(users), jobs, kept, fused), start=1):
         for i, (claim, idea) in enumerate(users[run.claim, run.seed, run.idea]):
             own = replace(run, claim=claim.name, idea=idea, readings=_first(claim, run.readings))
             runs.setdefault(claim.name, []).append(own)
@@ -166,14 +180,14 @@ def measure(game: str, claims: list[Claim], seeds: int | None, jobs: int, kept: 
                 yield claim, row(game, claim, runs[claim.name])
 
 
-def through(game: str, which: list[Which], jobs: int, kept: Kept) -> Iterator[Run]:
+def through(game: str, which: list[Which], jobs: int, kept: Kept, fused: bool) -> Iterator[Run]:
     """These experiments: first those that are kept, then the others as they end, and they are kept."""
     before = [run for what in which if (run := kept.get(what))]
     if before:
         print(f"{game}: {len(before)} of {len(which)} experiments are kept from before", flush=True)
     yield from before
     waiting = [(game, *what) for what in which if what not in {(run.claim, run.seed, run.idea) for run in before}]
-    for run in perform(waiting, min(jobs, len(waiting))):
+    for run in perform(waiting, min(jobs, len(waiting)), fused):
         kept.put(run)
         yield run
 
@@ -202,12 +216,12 @@ def available(game: str, claim: Claim) -> bool:
     return True
 
 
-def perform(waiting: list[tuple[str, str, int, bool]], jobs: int) -> Iterator[Run]:
+def perform(waiting: list[tuple[str, str, int, bool]], jobs: int, fused: bool = False) -> Iterator[Run]:
     """Runs as they finish. Left early, by Ctrl-C say, it ends its processes."""
     if not waiting:
         return
     with get_context("spawn").Pool(jobs, initializer=_worker) as pool:
-        yield from pool.imap_unordered(_run, waiting)
+        yield from pool.imap_unordered(partial(_run, fused=fused), waiting)
 
 
 def row(game: str, claim: Claim, runs: list[Run]) -> Row:
@@ -217,6 +231,7 @@ def row(game: str, claim: Claim, runs: list[Run]) -> Row:
     runs = sorted(runs, key=lambda run: run.seed)
     full, without = ([run for run in runs if run.idea is idea] for idea in (True, False))
     median, ablation_median = (statistics.median(run.value for run in arm) for arm in (full, without))
+    steps = dict(sorted({step for run in runs for step in run.steps.items()}))  # of one that is both, why it is not
     return {
         "game": game,
         "name": claim.name,
@@ -237,6 +252,7 @@ def row(game: str, claim: Claim, runs: list[Run]) -> Row:
         "ablation_readings": [run.readings for run in without],
         "seconds": round(sum(run.seconds for run in runs), 1),
         "seconds_a_run": round(statistics.median(run.seconds for run in full), 1),
+        **({"steps": steps} if steps else {}),
         "versions": versions(),
     }
 
@@ -292,11 +308,14 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _run(what: tuple[str, str, int, bool]) -> Run:
+def _run(what: tuple[str, str, int, bool], fused: bool = False) -> Run:
     """One experiment, in a process of its own."""
+    from ._rigs import compiled
+
     game, claim, seed, idea = what
     began = time.perf_counter()
-    found = only(game, claim).experiment(seed, idea)
+    with compiled() if fused else nullcontext({}) as steps:
+        found = only(game, claim).experiment(seed, idea)
     readings = found if isinstance(found, dict) else {"": found}
     readings = {name: float(v) for name, v in readings.items()}
-    return Run(claim, seed, idea, readings, time.perf_counter() - began, imported())
+    return Run(claim, seed, idea, readings, time.perf_counter() - began, imported(), steps)

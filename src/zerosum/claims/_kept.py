@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -35,6 +35,7 @@ class Run:
     readings: Found  # the metric first
     seconds: float
     modules: tuple[str, ...] = ()  # of the package, that its process had imported
+    steps: dict[str, str] = field(default_factory=dict)  # of a compiled one: objectives, and why one was not, or ""
 
     @property
     def value(self) -> float:
@@ -55,7 +56,8 @@ class Kept:
         made = {"versions": self.beneath, "modules": self._code(run.modules)}
         partial = path.with_suffix(f".{os.getpid()}")
         partial.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({"readings": run.readings, "seconds": run.seconds, **made}, indent=1) + "\n")
+        found = {"readings": run.readings, "seconds": run.seconds, "steps": run.steps}
+        partial.write_text(json.dumps(found | made, indent=1) + "\n")
         partial.replace(path)
 
     def get(self, which: Which) -> Run | None:
@@ -66,7 +68,7 @@ class Kept:
         found = json.loads(path.read_text())
         modules = tuple(found["modules"])
         if found["versions"] == self.beneath and found["modules"] == self._code(modules):
-            return Run(*which, found["readings"], found["seconds"], modules)
+            return Run(*which, found["readings"], found["seconds"], modules, found["steps"])
         print(f"{path.stem}: kept of other code, so it is run anew", file=sys.stderr, flush=True)
         path.unlink()
         return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,9 +13,12 @@ from torch import Tensor
 
 from ..data import Data, open
 from ..engine import Engine, Source
+from ..fused import Fused, fuse
 from ..game import Batch, Game
 from ..metrics import Modes, Parzen, mode_coverage, parzen_log_likelihood
 from ..spec import Column, Columns, Field, Spec
+
+_compiled: ContextVar[list[Engine] | None] = ContextVar("compiled", default=None)  # engines that were; None: eager
 
 
 @cache
@@ -47,7 +52,29 @@ def drawn(draw: Callable[[int], Tensor], d: int) -> Made:
 
 def play(game: Game, data: Source, rounds: int, seed: int, *, batch: int = 64, ema: float | None = None) -> Engine:
     """The engine after so many rounds."""
-    return Engine(game, data, batch=batch, seed=seed, ema=ema).play(rounds)
+    engine = Engine(game, data, batch=batch, seed=seed, ema=ema)
+    if (played := _compiled.get()) is not None:
+        fuse(engine)
+        played.append(engine)
+    return engine.play(rounds)
+
+
+@contextmanager
+def compiled() -> Iterator[dict[str, str]]:
+    """Inside, what is played is compiled. Afterwards the dict says of each objective why it was not, or ""."""
+    steps: dict[str, str] = {}
+    token = _compiled.set([])
+    try:
+        yield steps
+        for engine in _compiled.get() or []:
+            assert isinstance(engine.fused, Fused)
+            steps |= {title(objective): "" for _, objective, *_ in engine.fused.graphs} | engine.fused.reasons
+    finally:
+        _compiled.reset(token)
+
+
+def title(objective: object) -> str:
+    return getattr(objective, "__name__", type(objective).__name__)
 
 
 @cache

@@ -13,6 +13,7 @@ from ..data.featured import with_features
 from ..engine import Engine
 from ..game import Game
 from ..metrics.events import chi2, edges, known
+from . import _rigs
 
 ROUNDS, BATCH, CRITIC = 800, 250, 2
 SIZE: dict[str, Any] = dict(width=64, depth=3, z_dim=8, n_critic=CRITIC, lr=1e-3, decay=float(ROUNDS * BATCH * CRITIC))
@@ -27,7 +28,7 @@ def ep(features: str | None = None, transform: str | None = None, augment: str |
 
 
 def play(game: Game, data: Data, seed: int, rounds: int = ROUNDS, batch: int = BATCH) -> Engine:
-    return Engine(game, data, batch=batch, seed=seed, ema=EMA).play(rounds)
+    return _rigs.play(game, data, rounds, seed, batch=batch, ema=EMA)
 
 
 def momenta(engine: Engine, seed: int, n: int, y: torch.Tensor | None = None) -> np.ndarray:
