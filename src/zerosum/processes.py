@@ -42,6 +42,19 @@ def total(tensor: Tensor) -> Tensor:
     return tensor
 
 
+def whole(rows: Tensor) -> Tensor:
+    """The rows of all processes in the order of the batch, of which process r has rows r, r + world, and so on."""
+    world = here()[1]
+    if world == 1:
+        return rows
+    parts = [torch.empty_like(rows) for _ in range(world)]
+    try:
+        dist.all_gather(parts, rows.contiguous())
+    except RuntimeError as error:
+        raise Lost(missing()) from error
+    return torch.stack(parts, 1).flatten(0, 1)
+
+
 def missing() -> str:
     """Who died or hangs: those who do not say within moments that they are alive, or what they left for."""
     (rank, world), store = here(), _store

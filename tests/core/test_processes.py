@@ -28,7 +28,7 @@ from zerosum.games.infogan import InfoGAN
 from zerosum.games.wgan_gp import WGANGP
 from zerosum.guard import NonFinite
 from zerosum.losses import fake, real
-from zerosum.nets import Discriminator, mlp
+from zerosum.nets import Discriminator, Pool, mlp
 from zerosum.optim import SGD
 from zerosum.spec import Spec
 
@@ -120,12 +120,24 @@ class Normed(Toy):
         return {"real": real(value), "fake": fake(self.D(self.sample(batch.n))), "r1": slope.square().sum(1).mean()}
 
 
+class Remembering(Toy):
+    """D sees a history of fakes, which is shorter than two batches."""
+
+    def build(self, spec: Spec) -> None:
+        super().build(spec)
+        self.pool = Pool(spec.x.shape, 20)
+
+    def discriminate(self, batch):
+        return {"real": real(self.D(batch.x)), "fake": fake(self.D(self.pool(self.sample(batch.n))))}
+
+
 PAIRS = {"x": rows("x", "y"), "z": rows("z")}
 PICTURES = {"x": picture(1, 8, 8)}
 CASES: dict[str, tuple[Callable[[], Game], dict, dict]] = {
     "paired": (Paired, PAIRS, {}),
     "noisy": (Noisy, {"x": POINTS}, {}),
     "normed": (Normed, {"x": POINTS}, {"ema": 40.0}),
+    "remembering": (Remembering, {"x": POINTS}, {}),
     "accumulated": (Noisy, {"x": POINTS}, {"micro": 3}),
     "wgan_gp": (lambda: WGANGP(width=8, n_critic=2), PICTURES, {}),
     "dcgan": (lambda: DCGAN(width=8, z_dim=6), PICTURES, {}),
@@ -139,7 +151,13 @@ def play_all(folder: Path, name: str = "") -> None:
     rank, world = processes.here()
     for case, (make, fields, options) in CASES.items():
         engine = Engine(make(), Rows.random(48, **fields), batch=16, seed=3, **options)
-        if case not in ("paired", "noisy", "normed", "accumulated"):  # Adam starts with the signs of rounding errors
+        if case not in (
+            "paired",
+            "noisy",
+            "normed",
+            "remembering",
+            "accumulated",
+        ):  # Adam starts with the signs of rounding errors
             engine.optimizers = {k: torch.optim.SGD(p, lr=0.05) for k, p in engine.parameters.items()}
         engine.play(4)
         tensors = {k: v.clone() for k, v in engine.state()[0].items()}

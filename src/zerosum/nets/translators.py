@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .. import processes
 from ..errors import InputError
 
 Norm = Literal["instance", "batch", "none"]
@@ -218,7 +219,7 @@ class PatchGAN(nn.Module):
 class Pool(nn.Module):
     """A history of fakes: each that comes is swapped, half of the time, for an older one (Shrivastava et al. 2016).
 
-    The history is buffers, so a run resumes with it."""
+    The history is buffers, so a run resumes with it; of several processes all keep the same one."""
 
     items: Tensor
     filled: Tensor
@@ -234,13 +235,15 @@ class Pool(nn.Module):
         size = len(self.items)
         if not size:
             return x
-        mine, rest = x[:size].type_as(self.items), x[size:]
+        (rank, world), chance = processes.here(), torch.rand(len(x), device=x.device)
+        given, chance = processes.whole(x), processes.whole(chance)
+        mine, rest = given[:size].type_as(self.items), given[size:]
         n = len(mine)
         filling = self.filled < size
         next_places = (self.filled + torch.arange(n, device=x.device)) % size
         i = torch.where(filling, next_places, torch.randperm(size, device=x.device)[:n])
-        swap = ((torch.rand(n, device=x.device) < 0.5) & ~filling).view(-1, *[1] * (x.ndim - 1))
+        swap = ((chance[:size] < 0.5) & ~filling).view(-1, *[1] * (x.ndim - 1))
         old = self.items[i]
         self.items[i] = torch.where(swap | filling, mine, old)
         self.filled.add_(n)
-        return torch.cat([torch.where(swap, old, mine).type_as(x), rest])
+        return torch.cat([torch.where(swap, old, mine).type_as(x), rest])[rank::world]
