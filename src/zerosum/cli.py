@@ -456,17 +456,18 @@ def studio(
 # Speed.
 
 
-def bench(only: str | None = None, json: Path | None = None, repeats: int = 5) -> None:
+def bench(only: str | None = None, json: Path | None = None, repeats: int = 5, device: str = "cpu") -> None:
     """Time the engine beside loops written by hand.
 
     Args:
         only: comparisons by name, with commas between
         json: write the rows here; rows of other comparisons that are there stay
         repeats: timings of each, in turn
+        device: cpu or cuda
     """
-    from . import bench
+    from . import bench, training
 
-    rows = bench.run(only, repeats)
+    rows = bench.run(only, repeats, training.pick_device(device))
     if json:
         write_json(json, bench.together(rows, json))
 

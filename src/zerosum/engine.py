@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from . import processes
-from .draws import parts
+from .draws import accelerators, parts, sow
 from .errors import InputError
 from .game import EMA, Batch, Clock, Game, Loss, Move, Player, Terms, named_terms, only
 from .guard import Guard, NonFinite, explain, guarded, rewind
 from .memory import halved, out_of_memory
+from .optim import set_now
 from .seeds import mix
 
 INIT, ROUND, SAMPLE = range(3)  # what a derived seed is for
@@ -43,13 +44,15 @@ class Descent(Protocol):
         self, name: str, objective: Callable[[Batch], Loss], batch: Batch, gain: float, divisible: bool
     ) -> Terms | None: ...
 
+    def average(self, name: str, weight: float) -> None: ...
+
 
 class Engine:
     """A game in play.
 
     batch       examples a move, over all processes
     micro       examples a backward pass and process; less than the batch accumulates gradients
-    precision   "fp32", or "bf16" for bfloat16 autocast
+    precision   "fp32"; "tf32" for matrices on a GPU (torch convolves in it there anyway); "bf16" for autocast
     ema         half-life in examples of an average for every player that declares none of its own
     augment     put in front of every discriminator, on data and fakes alike, in training only
     lr_scale    all learning rates are multiplied by it
@@ -76,8 +79,10 @@ class Engine:
         self.rank, self.world = processes.here()
         if batch < 1 or batch % self.world:
             raise InputError(f"batch {batch} does not divide evenly over {self.world} processes")
-        if precision not in ("fp32", "bf16"):
-            raise InputError(f"precision {precision!r} is neither 'fp32' nor 'bf16'")
+        if precision not in ("fp32", "tf32", "bf16"):
+            raise InputError(f"precision {precision!r} is none of 'fp32', 'tf32', 'bf16'")
+        if device.startswith("cuda"):
+            torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
         self.game, self.data, self.batch, self.seed, self.device = game, data, batch, seed, device
         self.micro, self.precision, self.workers = micro or batch // self.world, precision, workers
         game.check(data.spec)
@@ -124,7 +129,7 @@ class Engine:
         return self.game.clock
 
     @property
-    def _at(self) -> tuple[int, int, int]:
+    def at(self) -> tuple[int, int, int]:
         """Which step comes next: (round, examples before the round, number in the round)."""
         return self.clock.rounds, self.began, self._step
 
@@ -155,7 +160,10 @@ class Engine:
         if self.guard.waits:
             self.check()
         for name in self.averages:
-            self._average(name, self.batch * len(batches))
+            ema = self.players[name].ema
+            assert ema is not None
+            weight = 1 - ema.decay(self.batch * len(batches), self.clock)
+            (self.fused.average if self.fused else self.average)(name, weight)
         self.heard |= self.asked if self.world == 1 else set()
         self.clock.rounds += 1
 
@@ -225,21 +233,25 @@ class Engine:
 
     def step(self, name: str) -> None:
         """Average the gradients of player `name` over processes, and let its optimizer use them if they are finite."""
+        if schedule := self.players[name].schedule:
+            set_now(self.optimizers[name], schedule(self.clock), name)
+        self.use(name, self.at)
+        self.count()
+
+    def use(self, name: str, at: Sequence[int | Tensor]) -> None:
+        """What of a step happens on the device; `at` as the property, or as tensors there."""
         player, optimizer = self.players[name], self.optimizers[name]
-        good = self.guard.allows(self._reduce(self.parameters[name]), self._at)
-        self._step += 1
-        if player.schedule:
-            now = player.schedule(self.clock)
-            for group in optimizer.param_groups:
-                if unknown := now.keys() - group.keys():
-                    raise InputError(f"player {name!r}: its schedule sets {unknown}, its optimizer has {set(group)}")
-                group.update(now)
+        good = self.guard.allows(self._reduce(self.parameters[name]), at)
         if player.clip:
             nn.utils.clip_grad_norm_(self.parameters[name], player.clip)
         guarded(optimizer, good)
         if player.after:
             with torch.no_grad():
                 player.after()
+
+    def count(self) -> None:
+        """One more step of this round is taken."""
+        self._step += 1
 
     def slow(self, by: float) -> None:
         """Multiply all learning rates, those of schedules too, from here on."""
@@ -351,7 +363,7 @@ class Engine:
                     state[i] = entries
             groups = copy.deepcopy(values["optimizers"][player])
             for group, own_group in zip(groups, optimizer.state_dict()["param_groups"], strict=True):
-                group["params"] = own_group["params"]
+                group |= {k: own_group[k] for k in ("params", "capturable") if k in own_group}
                 if isinstance(group.get("betas"), list):
                     group["betas"] = tuple(group["betas"])
             optimizer.load_state_dict({"state": state, "param_groups": groups})
@@ -437,10 +449,9 @@ class Engine:
         return {self.names[t]: t for t in found}
 
     @torch.no_grad()
-    def _average(self, player: str, examples: int) -> None:
-        ema, average = self.players[player].ema, self.averages[player]
-        assert ema is not None
-        weight = 1 - ema.decay(examples, self.clock)
+    def average(self, player: str, weight: float | Tensor) -> None:
+        """Move a player's average by `weight` of the way to what it is now."""
+        average = self.averages[player]
         for name, tensor in self._averaged[player].items():
             if not self.guard.waits:
                 tensor = torch.where(self.guard.good, tensor, average[name])
@@ -458,21 +469,12 @@ def draw(game: Game, n: int, seed: int = 0, device: str = "cpu", y: Tensor | Non
     """
     blocks = []
     asked = None if y is None else torch.cat([y, y.new_zeros(BLOCK, *y.shape[1:])]).to(device)
-    with torch.random.fork_rng(_devices(device)):
+    with torch.random.fork_rng(accelerators(device)):
         for i in range(0, max(n, 1), BLOCK):
             torch.manual_seed(mix(seed, SAMPLE, i))
             given = {} if asked is None else {"y": asked[i : i + BLOCK]}
             blocks.append(game.sample(BLOCK, **given).float().cpu())
     return torch.cat(blocks)[:n]
-
-
-def sow(seed: int, device: str) -> None:
-    """Seed torch; on a CPU its generator alone, for `torch.manual_seed` takes 0.2 ms to visit all kinds of devices."""
-    (torch.default_generator if device == "cpu" else torch).manual_seed(seed)
-
-
-def _devices(device: str) -> list[int]:
-    return list(range(torch.cuda.device_count())) if device.startswith("cuda") else []
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:

@@ -7,12 +7,14 @@ together: gradients under `torch.func.vmap`, and one optimizer over the common t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .engine import ROUND, Engine, sow
+from .draws import accelerators, sow
+from .engine import ROUND, Engine
 from .errors import InputError
 from .fused import (
     Compiler,
@@ -32,6 +34,7 @@ from .fused import (
     recorded,
 )
 from .game import Batch, Move, Terms
+from .optim import set_now
 from .seeds import mix
 
 
@@ -59,7 +62,8 @@ class Ensemble:
         for player, optimizer in self.optimizers.items():
             for group, own in zip(optimizer.param_groups, self.first.optimizers[player].param_groups, strict=True):
                 group.update({k: v for k, v in own.items() if k != "params"})
-        self.fused = Fused(self.first, as_recorded, strict=True, make=self._together)
+        self.players, self.guard, self.device = self.first.players, None, self.first.device
+        self.fused = self._recorder(as_recorded)
         self._sums: Terms = {}
         self._counts: dict[str, int] = {}
 
@@ -84,24 +88,26 @@ class Ensemble:
                 if i == len(batches):
                     batches.append(together([engine.next_batch() for engine in self.engines]))
                 self._descend(move, batches[i])
-        for player, average in self.averages.items():
-            self._average(player, average, self.first.batch * len(batches))
+        for player in self.averages:
+            ema = self.players[player].ema
+            assert ema is not None
+            self.fused.average(player, 1 - ema.decay(self.first.batch * len(batches), clock))
         for engine in self.engines:
             engine.clock.rounds += 1
 
     def prepare(self, compiler: Compiler = as_recorded) -> None:
         """Make the graphs of all steps. Raises Unfusable where one cannot be recorded."""
-        fused = Fused(self.first, compiler, strict=True, make=self._together)
+        fused = self._recorder(compiler)
         batch = together([next(iter(engine.stream())) for engine in self.engines])
         for move in self.first.moves:
             fused.prepare(move.player, move.objective, batch, move.divisible)
         self.fused = fused
 
-    def compile(self) -> list[str]:
+    def compile(self, compiler: Compiler = inductor) -> list[str]:
         """Compile the steps, which are played operation by operation until then. Raises Unfusable."""
-        if why := obstacle(self.first.device):
+        if compiler is inductor and (why := obstacle(self.first.device)):
             raise Unfusable(why)
-        self.prepare(inductor)
+        self.prepare(compiler)
         return []
 
     def hand_out(self) -> None:
@@ -121,21 +127,26 @@ class Ensemble:
 
     # What it is made of.
 
+    def _recorder(self, compiler: Compiler) -> Fused:
+        return Fused(self.first, compiler, strict=True, make=self._together, whole=self)
+
     def _descend(self, move: Move, batch: Batch) -> None:
-        graph = self.fused.prepare(move.player, move.objective, batch, move.divisible)
-        assert graph is not None  # strict
-        clock = self.first.clock
-        for name, value in graph(batch, moment(clock, move.gain(clock), self.first.device)).items():
+        terms = self.fused(move.player, move.objective, batch, move.gain(self.first.clock), move.divisible)
+        assert terms is not None  # strict
+        for name, value in terms.items():
             key = f"{move.player}/{name}"
             self._sums[key] = self._sums[key] + value if key in self._sums else value
             self._counts[key] = self._counts.get(key, 0) + 1
-        self._step(move.player)
 
-    def _step(self, name: str) -> None:
-        player, optimizer = self.first.players[name], self.optimizers[name]
-        if player.schedule:
-            for group in optimizer.param_groups:
-                group.update(player.schedule(self.first.clock))
+    def step(self, name: str) -> None:
+        """All engines' optimizers of player `name` use their gradients."""
+        if schedule := self.players[name].schedule:
+            set_now(self.optimizers[name], schedule(self.first.clock), name)
+        self.use(name)
+
+    def use(self, name: str, at: Sequence[int | Tensor] = ()) -> None:
+        """What of a step happens on the device."""
+        player, optimizer = self.players[name], self.optimizers[name]
         if player.clip:
             clip(self.parameters[name], player.clip)
         optimizer.step()
@@ -144,14 +155,26 @@ class Ensemble:
                 with torch.no_grad():
                     after()
 
+    def count(self) -> None:
+        """Steps are numbered for the guard, which an ensemble has none of."""
+
+    @torch.no_grad()
+    def average(self, player: str, weight: float | Tensor) -> None:
+        """Move a player's averages by `weight` of the way to what they are now."""
+        for name, tensor in self.averages[player].items():
+            if tensor.is_floating_point():
+                tensor.lerp_(self.tensors[name], weight)
+            else:
+                tensor.copy_(self.tensors[name])
+
     def _together(self, engine: Engine, name: str, objective: Objective, batch: Batch, compiler: Compiler) -> Graph:
         """The graph of one step of player `name` in all engines."""
         mine = [engine.names[p] for p in engine.parameters[name]]
         names = [*mine, *(n for n in self.tensors if n not in set(mine))]
-        arrays, now = list(batch.tensors), moment(engine.clock, 1.0, engine.device)
+        arrays, now = list(batch.tensors), moment(engine.clock, 1.0).to(engine.device)
         alone = Step(engine, objective, names, len(mine), arrays, by_autograd)
         inputs = [*(self.tensors[n] for n in names), *batch.tensors.values()]
-        with torch.random.fork_rng([]):
+        with torch.random.fork_rng(accelerators(engine.device)):
             alone(*(t[0].clone() for t in inputs), now)  # tells which gradients there are
         step = Step(engine, objective, names, len(mine), arrays, by_function, alone.used)
         dims = (*(0 for _ in inputs), None)
@@ -169,17 +192,6 @@ class Ensemble:
         moved = [p for p, used in zip(parameters, alone.used, strict=True) if used]
         still = [p for p, used in zip(parameters, alone.used, strict=True) if not used]
         return Graph(run, inputs[: len(names)], moved, still, step.terms)
-
-    @torch.no_grad()
-    def _average(self, player: str, average: dict[str, Tensor], examples: int) -> None:
-        ema = self.first.players[player].ema
-        assert ema is not None
-        weight = 1 - ema.decay(examples, self.first.clock)
-        for name, tensor in average.items():
-            if tensor.is_floating_point():
-                tensor.lerp_(self.tensors[name], weight)
-            else:
-                tensor.copy_(self.tensors[name])
 
 
 def common(tensors: list[Tensor]) -> Tensor:

@@ -28,6 +28,12 @@ def logarithm(x: Tensor, guarded: bool) -> Tensor:
     return x.clamp_min(TINY).log() if guarded else x.log()
 
 
+def quotient(a: Value, b: Value, guarded: bool) -> Value:
+    if guarded and isinstance(b, Tensor):
+        b = torch.where(b.abs() < TINY, torch.full_like(b, TINY).copysign(b), b)
+    return a / b
+
+
 FUNCTIONS: dict[str, tuple[int, Callable[..., Tensor]]] = {  # number of arguments; (*arguments, guarded)
     "sqrt": (1, root),
     "log": (1, logarithm),
@@ -43,7 +49,6 @@ OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
 
@@ -51,8 +56,8 @@ OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 def formula(text: str) -> tuple[Formula, set[str]]:
     """The text as a function of columns `[n]` by name, and the names that it reads.
 
-    Guarded, roots and logarithms stay finite, with finite gradients, where their argument is not positive: fakes stray
-    where data never lie. Raises InputError for text that is no such arithmetic.
+    Guarded, roots, logarithms and quotients stay finite, with finite gradients, where their argument is not positive
+    or zero: fakes stray where data never lie. Raises InputError for text that is no such arithmetic.
     """
     names: set[str] = set()
     try:
@@ -73,6 +78,9 @@ def _node(node: ast.expr, text: str, names: set[str]) -> Formula:
         case ast.UnaryOp(op=ast.USub(), operand=inner):
             inside = _node(inner, text, names)
             return lambda c, guarded: -inside(c, guarded)
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            a, b = _node(left, text, names), _node(right, text, names)
+            return lambda c, guarded: quotient(a(c, guarded), b(c, guarded), guarded)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
             combine, a, b = OPERATORS[type(op)], _node(left, text, names), _node(right, text, names)
             return lambda c, guarded: combine(a(c, guarded), b(c, guarded))

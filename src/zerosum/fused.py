@@ -15,9 +15,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -26,8 +28,13 @@ from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.modules.conv import _ConvNd
 
+from .captured import Averages, Captured, Uncapturable
+from .draws import accelerators
 from .engine import Engine
 from .game import Batch, Clock, Game, Loss, Terms
+
+if TYPE_CHECKING:
+    from .ensemble import Ensemble
 
 Objective = Callable[[Batch], Loss]
 Compiler = Callable[[GraphModule, list[Tensor]], Callable[..., Any]]
@@ -37,8 +44,9 @@ Make = Callable[[Engine, str, Objective, Batch, Compiler], "Graph"]
 VARIANTS = 4  # graphs of one objective, for numbers that a game changes as it plays
 LOOK = 8  # rounds between looks for such numbers inside its networks
 START = 20  # rounds that a run plays before it may switch
+CAPTURE = 1000  # rounds that repay a capture on a GPU: a second or two, and 4 ms a round (docs/bench.md)
 REPAY = 13_000  # steps of an objective that repay its compilation twice: 8 s, and 1.2 ms a step (docs/speed.md)
-TOLERANCE = {"fp32": 1e-3, "bf16": 0.1}  # of each of a graph's gradients, in shares of its largest number
+TOLERANCE = {"fp32": 1e-3, "tf32": 1e-2, "bf16": 0.1}  # of each of a graph's gradients, in shares of its largest number
 CANCELLED = 1e-2  # the least they are held against, in shares of all: a bias before a batch norm has but rounding
 
 
@@ -53,7 +61,9 @@ def inductor(graph: GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
     """Compiled. Random numbers are those that torch draws without compiling."""
     import torch._inductor
 
-    return torch._inductor.compile(graph, inputs, options={"fallback_random": True})  # type: ignore[return-value, arg-type]
+    with warnings.catch_warnings():  # of what torch itself does, and of `--precision tf32`, which is the user's choice
+        warnings.simplefilter("ignore")
+        return torch._inductor.compile(graph, inputs, options={"fallback_random": True})  # type: ignore[return-value, arg-type]
 
 
 def as_recorded(graph: GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
@@ -66,15 +76,25 @@ def obstacle(device: str) -> str | None:
     name = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
     if device == "cpu" and shutil.which(name) is None:
         return f"there is no C++ compiler {name!r} here; install one, or name another by the variable CXX"
+    if device.startswith("cuda") and find_spec("triton") is None:
+        return "torch compiles for a GPU by triton, which is not installed: pip install triton"
     return None
+
+
+def usual(device: str) -> Compiler:
+    """What repays itself soonest. On a GPU a record is captured as CUDA graphs, compiled or not: most is gained there
+    by launching once, and a record is made in half a second."""
+    return as_recorded if device.startswith("cuda") else inductor
 
 
 # When to compile.
 
 
 def pays(engine: Engine, rounds: int, seeds: int = 1) -> bool:
-    """Whether a run of so many rounds, of so many seeds at once, repays compilation. A rule, not a measurement, so that
-    a run done again switches at the same round. Convolutions gain nothing on a CPU; other devices are not measured."""
+    """Whether a run of so many rounds, of so many seeds at once, repays `usual`. A rule, not a measurement, so that
+    a run done again switches at the same round. Convolutions gain nothing on a CPU."""
+    if engine.device.startswith("cuda"):
+        return rounds >= CAPTURE
     if engine.device != "cpu" or convolves(engine.game):
         return False
     clock = replace(engine.clock, rounds=rounds // 2)
@@ -86,12 +106,12 @@ def convolves(game: Game) -> bool:
     return any(isinstance(m, _ConvNd) for m in game.modules())
 
 
-def fuse(engine: Engine, strict: bool = False) -> list[str]:
+def fuse(engine: Engine, strict: bool = False, compiler: Compiler = inductor) -> list[str]:
     """Compile all steps of an engine's moves; returns a note for each that stays as it is. Raises Unfusable for the
     first of them where `strict`, and where nothing can be compiled."""
-    if why := obstacle(engine.device):
+    if compiler is inductor and (why := obstacle(engine.device)):
         raise Unfusable(why)
-    fused = Fused(engine, strict=strict)
+    fused = Fused(engine, compiler, strict)
     batch = next(iter(engine.stream()))
     for move in engine.moves:
         fused.prepare(move.player, move.objective, batch, move.divisible)
@@ -102,7 +122,7 @@ def fuse(engine: Engine, strict: bool = False) -> list[str]:
 # Graphs.
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Graph:
     """One compiled step: what goes in before the batch and the clock, and what comes out."""
 
@@ -129,9 +149,20 @@ class Fused:
     Steps that cannot be compiled are left to the engine, and `reasons` says why; with `strict` they raise Unfusable.
     """
 
-    def __init__(self, engine: Engine, compiler: Compiler = inductor, strict: bool = False, make: Make | None = None):
+    def __init__(
+        self,
+        engine: Engine,
+        compiler: Compiler = inductor,
+        strict: bool = False,
+        make: Make | None = None,
+        whole: Engine | Ensemble | None = None,  # who uses the gradients, if not the engine
+    ):
         self.engine, self.compiler, self.strict, self.make = engine, compiler, strict, make or compiled
+        self.whole = whole or engine
         self.graphs: dict[Any, Graph | None] = {}
+        self.pool = torch.cuda.graph_pool_handle() if engine.device.startswith("cuda") else None  # memory of captures
+        self.captured: dict[Graph, Captured] = {}
+        self.averages: dict[str, Averages] = {}
         self.reasons: dict[str, str] = {}  # by objective
         self._inside: tuple[Any, ...] = ()
 
@@ -139,9 +170,28 @@ class Fused:
         graph = self.prepare(name, objective, batch, divisible)
         if graph is None:
             return None
-        terms = graph(batch, moment(self.engine.clock, gain, self.engine.device))
-        self.engine.step(name)
-        return terms
+        now = moment(self.engine.clock, gain, self.engine.at)
+        if self.pool is None:
+            terms = graph(batch, now.to(self.engine.device))
+            self.whole.step(name)
+            return terms
+        if graph not in self.captured:
+            self.captured[graph] = Captured(self.whole, name, graph, self.pool)
+        try:
+            return self.captured[graph](batch, now)
+        except Uncapturable as error:
+            self._leave(objective, f"it cannot be captured ({error})", error)
+            self.graphs = {k: None if g is graph else g for k, g in self.graphs.items()}
+            return None
+
+    def average(self, name: str, weight: float) -> None:
+        """Move the average of player `name` by `weight` of the way to what it is now."""
+        if self.pool is None:
+            self.whole.average(name, weight)
+            return
+        if name not in self.averages:
+            self.averages[name] = Averages(self.whole, name, self.pool)
+        self.averages[name](weight)
 
     def prepare(self, name: str, objective: Objective, batch: Batch, divisible: bool) -> Graph | None:
         """The graph of this step, compiled if it is new; None where it cannot be."""
@@ -154,18 +204,22 @@ class Fused:
         return self.graphs[key]
 
     def _make(self, name: str, objective: Objective, batch: Batch, divisible: bool) -> Graph | None:
-        title = getattr(objective, "__name__", type(objective).__name__)
         try:
             if sum(key[:2] == (name, objective) for key in self.graphs) >= VARIANTS:
                 raise Unfusable("the game changes its own numbers again and again")
             if self.engine.world > 1 or (divisible and self.engine.micro < self.engine.batch):
                 raise Unfusable("a batch that is played in parts draws its random numbers part by part")
             return self.make(self.engine, name, objective, batch, self.compiler)
-        except Unfusable as error:
-            if self.strict:
-                raise Unfusable(f"{type(self.engine.game).__name__}.{title} cannot be recorded: {error}") from error
-            self.reasons[title] = str(error)
+        except (Unfusable, torch.OutOfMemoryError) as error:
+            self._leave(objective, str(error), error)
             return None
+
+    def _leave(self, objective: Objective, why: str, error: Exception) -> None:
+        """A step is left to the engine; where `strict` that is an error."""
+        title = getattr(objective, "__name__", type(objective).__name__)
+        if self.strict:
+            raise Unfusable(f"{type(self.engine.game).__name__}.{title} cannot be recorded: {why}") from error
+        self.reasons[title] = why
 
 
 def shapes(batch: Batch) -> tuple[Any, ...]:
@@ -177,9 +231,9 @@ def numbers(*modules: nn.Module) -> tuple[Any, ...]:
     return tuple(v for m in modules for v in vars(m).values() if isinstance(v, int | float | str))
 
 
-def moment(clock: Clock, gain: float, device: str) -> Tensor:
-    """What changes from step to step besides tensors, as one tensor."""
-    return torch.tensor([clock.rounds, clock.examples, gain], dtype=torch.float64, device=device)
+def moment(clock: Clock, gain: float, at: tuple[int, int, int] = (0, 0, 0)) -> Tensor:
+    """What changes from step to step besides tensors, as one tensor; the last three say `at` which step it is."""
+    return torch.tensor([clock.rounds, clock.examples, gain, *at], dtype=torch.float64)
 
 
 def compiled(engine: Engine, name: str, objective: Objective, batch: Batch, compiler: Compiler) -> Graph:
@@ -188,7 +242,7 @@ def compiled(engine: Engine, name: str, objective: Objective, batch: Batch, comp
     names = {t: n for n, t in [*engine.game.named_parameters(), *engine.game.named_buffers()]}
     state: list[Tensor] = [*mine, *(t for t in names if t not in set(mine))]
     step = Step(engine, objective, [names[t] for t in state], len(mine), list(batch.tensors), by_autograd)
-    inputs = [t.detach() for t in (*state, *batch.tensors.values(), moment(engine.clock, 1.0, engine.device))]
+    inputs = [t.detach() for t in (*state, *batch.tensors.values(), moment(engine.clock, 1.0).to(engine.device))]
     run = compiler(recorded(step, inputs), inputs)
     compare(step, run, inputs, engine)
     moved = [p for p, used in zip(mine, step.used, strict=True) if used]
@@ -274,15 +328,16 @@ def compare(step: Callable[..., list[Tensor]], run: Callable[..., Any], inputs: 
     results, largest = [], 0.0
     for function in (step, run):
         copies = [t.clone() for t in inputs]
-        devices = [torch.device(engine.device)] if engine.device.startswith("cuda") else []
-        with torch.random.fork_rng(devices), torch.no_grad():
+        with torch.random.fork_rng(accelerators(engine.device)), torch.no_grad():
             torch.manual_seed(engine.seed)
             out = function(*copies)
         largest = max([largest, *(float(t.abs().max()) for t in out if t.numel() and t.isfinite().all())])
         results.append([*out, *copies])
+    convolved = engine.device.startswith("cuda") and convolves(engine.game)  # there torch convolves in TF32
+    most = max(TOLERANCE[engine.precision], TOLERANCE["tf32"] if convolved else 0.0)
     for a, b in zip(*results, strict=True):
         if a.is_floating_point():
             least = 1e-6 + CANCELLED * largest
             off = float((a - b).abs().max() / a.abs().max().clamp(min=least)) if a.numel() else 0.0
-            if not off <= TOLERANCE[engine.precision] and bool(a.isfinite().all()):
+            if not off <= most and bool(a.isfinite().all()):
                 raise Unfusable(f"compiled, it computes something else (off by {off:.1g} of the largest value)")

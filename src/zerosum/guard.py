@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -44,9 +44,9 @@ class Guard:
         single = {"dtype": torch.float32, "device": device}  # whatever the default
         self._found, self._one = torch.zeros((), **single), torch.ones((), **single)
 
-    def allows(self, gradients: list[Tensor], step: tuple[int, int, int]) -> Tensor:
+    def allows(self, gradients: list[Tensor], at: Sequence[int | Tensor]) -> Tensor:
         """May a step be taken, by its gradients and by all before? It is the k-th of (round, examples before it, k)."""
-        round, examples, k = step
+        round, examples, k = at
         if self.waits:
             if self.good and not self._sees(gradients):
                 self._where.fill_(round * MOST + k)
@@ -55,9 +55,9 @@ class Guard:
         else:
             good = finite(gradients)
             first = self.good & ~good
-            self._where = torch.where(first, round * MOST + k, self._where)
-            self._examples = torch.where(first, examples, self._examples)
-            self.good = self.good & good
+            self._where.copy_(torch.where(first, round * MOST + k, self._where))
+            self._examples.copy_(torch.where(first, examples, self._examples))
+            self.good.logical_and_(good)
         return self.good
 
     def _sees(self, gradients: list[Tensor]) -> bool:

@@ -1,14 +1,18 @@
 """Optimizers as values: `Adam(2e-4)` is a function from parameters to a torch optimizer.
 
 All take torch's fused kernels where there are any: on this library's small networks they make the whole step up to 1.7
-times faster on a CPU. They round differently from the loop over tensors, so a run keeps to one of them throughout.
+times faster on a CPU. They round differently from the loop over tensors, so a run keeps to one of them throughout. On a
+GPU their state is kept there (`capturable`), so that no step waits for it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from .errors import InputError
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,8 @@ class Adam:
     eps: float = 1e-8
 
     def __call__(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.Adam(parameters, lr=self.lr, betas=self.betas, eps=self.eps, fused=True)
+        on_gpu = parameters[0].is_cuda
+        return torch.optim.Adam(parameters, self.lr, self.betas, self.eps, fused=True, capturable=on_gpu)
 
     def lazy(self, every: int) -> "Adam":
         """For a player with a lazy move: in `every` rounds it takes `every + 1` steps (Karras et al. 2020, App. B)."""
@@ -47,7 +52,15 @@ class RMSprop:
     alpha: float = 0.99
 
     def __call__(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha)
+        return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha, capturable=parameters[0].is_cuda)
+
+
+def set_now(optimizer: torch.optim.Optimizer, settings: Mapping[str, Any], player: str) -> None:
+    """What a player's schedule says now. Raises InputError for what its optimizer does not have."""
+    for group in optimizer.param_groups:
+        if unknown := settings.keys() - group.keys():
+            raise InputError(f"player {player!r}: its schedule sets {unknown}, its optimizer has {set(group)}")
+        group.update(settings)
 
 
 def minimise(

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +28,7 @@ from .display import Display
 from .doctor import Finding
 from .engine import Engine, NonFinite
 from .errors import InputError, nearest
-from .fused import START, Unfusable, convolves, fuse, obstacle, pays
+from .fused import START, Compiler, Unfusable, convolves, fuse, inductor, obstacle, pays, usual
 from .game import Game
 from .nets import TooSmall
 from .penalties import added_r1
@@ -141,6 +142,9 @@ def auto_r3gan(data: Data, settings: Settings) -> dict[str, Any]:
 
 def play(game: Game, data: Data, settings: Settings, on_finding: Callable[[Finding], None] | None = None) -> Run:
     """A new run of this game on this data."""
+    device = pick_device(settings.device)
+    if settings.precision == "tf32" and not device.startswith("cuda"):
+        raise InputError(f"precision 'tf32' is a GPU's; on {device} there are 'fp32' and 'bf16'")
     engine = prepare(game, data, settings)
     settings = replace(settings, precision=engine.precision)  # not auto: it stays what it is wherever it is resumed
     if engine.rank == 0:
@@ -218,7 +222,7 @@ def go_on(run: Run, settings: Settings) -> Run:
     engine = prepare(game, data, settings)
     engine.load(tensors, values["engine"])
     was_fused = values.get("fused", False)
-    if was_fused and settings.fused == "auto" and engine.world == 1 and not obstacle(engine.device):
+    if was_fused and settings.fused == "auto" and engine.world == 1:
         speed_up(engine)
     then, now = values["versions"], runs.versions()
     notes += [
@@ -292,22 +296,28 @@ def precision_for(engine: Engine) -> Literal["fp32", "bf16"]:
 
 
 def speed_up(engine: Engine, say: Callable[[str], None] | None = None, strict: bool = False) -> None:
-    """Compile the engine's steps, and say so. Raises Unfusable where `strict` and something cannot be compiled."""
-    compiling(lambda: fuse(engine, strict), engine, say, strict)
+    """Compile the engine's steps, or what is usual on its device, and say so. Raises Unfusable where `strict` and
+    something cannot be compiled."""
+    compiling(partial(fuse, engine, strict), engine, say, strict)
 
 
 def compiling(
-    fuse: Callable[[], list[str]], engine: Engine, say: Callable[[str], None] | None = None, strict: bool = False
+    fuse: Callable[[Compiler], list[str]],
+    engine: Engine,
+    say: Callable[[str], None] | None = None,
+    strict: bool = False,
 ) -> None:
     """Tell of work that takes its time, and of what comes of it; or why it is not done."""
     say, began = say or (lambda text: print(text, file=sys.stderr)), time.monotonic()
-    if not strict and (why := obstacle(engine.device)):
+    compiler = inductor if strict else usual(engine.device)
+    if not strict and compiler is inductor and (why := obstacle(engine.device)):
         say(f"zerosum: compiled steps would repay themselves, but {why}")
         return
-    say(f"zerosum: the steps of {type(engine.game).__name__} are being compiled, some 10 seconds each")
-    for note in fuse():
+    if compiler is inductor:
+        say(f"zerosum: the steps of {type(engine.game).__name__} are being compiled, some 10 seconds each")
+    for note in fuse(compiler):
         say(f"zerosum: {note}")
-    say(f"zerosum: compiled in {time.monotonic() - began:.0f} s")
+    say(f"zerosum: {'compiled' if compiler is inductor else 'CUDA graphs made'} in {time.monotonic() - began:.0f} s")
 
 
 @contextmanager

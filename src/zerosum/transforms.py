@@ -83,6 +83,11 @@ def inside(x: Tensor, low: float | Tensor = -math.inf, high: float | Tensor = ma
     return torch.minimum(torch.maximum(x, like(least)), like(most))
 
 
+def exp(x: Tensor) -> Tensor:
+    """e^x, so far as the square of it can be held, of which energies are made."""
+    return x.clamp(max=math.log(torch.finfo(x.dtype).max) / 2 - 1).exp()
+
+
 @dataclass(frozen=True)
 class Above(Transform):
     """u = ln(v - low), for v > low."""
@@ -97,7 +102,7 @@ class Above(Transform):
         return swapped(c, self.columns, {self.written: (c[self.columns[0]] - self.low).log()})
 
     def inverse(self, c: Named) -> Named:
-        return swapped(c, [self.written], {self.columns[0]: inside(self.low + c[self.written].exp(), self.low)})
+        return swapped(c, [self.written], {self.columns[0]: inside(self.low + exp(c[self.written]), self.low)})
 
     def bounds(self) -> dict[str, tuple[float, float]]:
         return {self.columns[0]: (self.low, math.inf)}
@@ -125,7 +130,7 @@ class Below(Transform):
 
     def inverse(self, c: Named) -> Named:
         high = self.bound(c)
-        return swapped(c, [self.written], {self.columns[0]: inside(high - c[self.written].exp(), high=high)})
+        return swapped(c, [self.written], {self.columns[0]: inside(high - exp(c[self.written]), high=high)})
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -250,7 +255,7 @@ class Scattered(Transform):
         return swapped(c, named(self.text), new)
 
     def inverse(self, c: Named) -> Named:
-        minus, plus = c["ln(E-pz)"].exp(), 2 * self.energy(c) * (-c["logit(y)"]).sigmoid()
+        minus, plus = exp(c["ln(E-pz)"]), 2 * self.energy(c) * (-c["logit(y)"]).sigmoid()
         pt, phi = (minus * plus).sqrt(), c["phi"]
         pz = inside((plus - minus) / 2, high=self.energy(c))
         new = (pt * phi.cos(), pt * phi.sin(), pz)

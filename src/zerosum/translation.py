@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .draws import accelerators
 from .engine import BLOCK
 from .errors import InputError
 from .game import Game
@@ -58,9 +59,8 @@ def joint(game: Game, n: int, seed: int = 0, device: str = "cpu") -> tuple[Tenso
 
 
 def _seeded(part: Callable, n: int, keys: tuple[int, ...], device: str) -> list:
-    devices = list(range(torch.cuda.device_count())) if device.startswith("cuda") else []
     parts = []
-    with torch.random.fork_rng(devices):
+    with torch.random.fork_rng(accelerators(device)):
         for i in range(0, n, BLOCK):
             torch.manual_seed(mix(*keys, i))
             parts.append(part(i))

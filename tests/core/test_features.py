@@ -188,8 +188,8 @@ def test_what_is_no_arithmetic_is_refused(text: str, says: str):
         formula(text)
 
 
-def test_guarded_roots_and_logarithms_are_finite_with_finite_gradients():
-    for text in ("sqrt(a)", "log(a)", "hypot(a, a)", "atan2(a, a)"):
+def test_guarded_roots_logarithms_and_quotients_are_finite_with_finite_gradients():
+    for text in ("sqrt(a)", "log(a)", "hypot(a, a)", "atan2(a, a)", "1 / a", "a / a"):
         a = torch.tensor([0.0, -1.0, 2.0], requires_grad=True)
         value = formula(text)[0]({"a": a}, True)
         value.sum().backward()
@@ -235,9 +235,10 @@ def test_no_event_lies_beyond_the_beam_whatever_a_generator_writes():
     assert (direct.decode(wild[:, : direct.width])[:, 2] >= BEAM).any()
 
 
-def test_augmented_features_have_gradients():
+@pytest.mark.parametrize("spread", [1.0, 3.0, 30.0, 1000.0])  # of what an untrained generator writes
+def test_augmented_features_have_gradients(spread: float):
     codec = with_features(events(), "cartesian", None, "pT,E,cot,theta,phi,Q2,y,x,lnx=log(x)").spec.x.codec
-    w = torch.randn(500, codec.written, requires_grad=True)
+    w = (spread * torch.randn(20_000, codec.written)).requires_grad_()
     row = Completed(codec)(w)
     row.square().sum().backward()
     assert row.isfinite().all()

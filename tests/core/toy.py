@@ -12,6 +12,7 @@ from zerosum.game import EMA, Batch, Game, Move, Player
 from zerosum.losses import fake, real
 from zerosum.nets import Discriminator, mlp
 from zerosum.optim import SGD
+from zerosum.priors import Normal
 from zerosum.seeds import mix
 from zerosum.spec import Classes, Column, Columns, Field, Pixels, Spec, Words
 
@@ -74,7 +75,7 @@ class Rows:
             if self.weights is not None:
                 random = torch.Generator().manual_seed(mix(seed, position))
                 index = torch.multinomial(self.weights, n, replacement=True, generator=random)
-            yield Batch(**{k: v[index[rank::world]].to(device) for k, v in self.arrays.items()})
+            yield Batch(**{k: v[index[rank::world]] for k, v in self.arrays.items()}).to(device)
             position += n
 
 
@@ -102,6 +103,7 @@ class Toy(Game):
     lr: float = 0.05
 
     def build(self, spec: Spec) -> None:
+        self.prior = Normal(2)
         self.G = mlp(2, self.width, spec.x.size)
         self.D = Discriminator(mlp(spec.x.size, self.width, last=nn.ReLU()), self.width)
 
@@ -112,7 +114,7 @@ class Toy(Game):
         return [Move("D", self.discriminate), Move("G", self.generate)]
 
     def sample(self, n: int) -> Tensor:
-        return self.G(torch.randn(n, 2))
+        return self.G(self.prior(n))
 
     def discriminate(self, batch):
         return {"real": real(self.D(batch.x)), "fake": fake(self.D(self.sample(batch.n)))}

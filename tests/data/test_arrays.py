@@ -194,7 +194,7 @@ def test_data_travel_to_other_processes():
     assert equal(pickle.loads(pickle.dumps(data)).batch(3, 5), data.batch(3, 5))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 def test_batches_on_a_gpu_are_the_same():
     data = d.open("digits", flip=True)
     there = data.batch(11, 64, device="cuda")

@@ -191,7 +191,8 @@ def test_auto_fits_its_choices_to_the_data(points_run):
         (("gan", "digits"), {"augment": "colour"}, r"no augmentation 'colour'"),
         (("gan", "ring8"), {"track": "tensorbord"}, r"did you mean 'tensorboard'\?"),
         (("gan", "ring8"), {"device": "cuda:99"}, "no device 'cuda:99' here; there is"),
-        (("gan", "ring8"), {"precision": "fp8"}, "precision 'fp8' is neither"),
+        (("gan", "ring8"), {"precision": "fp8"}, "precision 'fp8' is none of"),
+        (("gan", "ring8"), {"precision": "tf32"}, "precision 'tf32' is a GPU's; on cpu there are 'fp32' and 'bf16'"),
         (("dcgan", "ring8"), {}, "DCGAN needs an image array 'x'; in this data 'x' is a vector"),
     ],
 )

@@ -28,7 +28,7 @@ from ..doctor import Doctor
 from ..engine import Engine
 from ..ensemble import Ensemble
 from ..errors import InputError, nearest
-from ..fused import fuse, obstacle
+from ..fused import fuse, obstacle, usual
 from ..game import Game
 from ..games.cyclegan import CycleGAN
 from ..games.dcgan import DCGAN
@@ -43,33 +43,33 @@ from . import events, loops, translating
 Turn = Callable[[], Any]
 
 
-def eager(make: Callable[[], Game], data: Data, batch: int) -> Turn:
-    return Engine(make(), data, batch=batch).round
+def eager(make: Callable[[], Game], data: Data, batch: int, device: str) -> Turn:
+    return Engine(make(), data, batch=batch, device=device).round
 
 
-def in_bf16(make: Callable[[], Game], data: Data, batch: int) -> Turn:
-    return Engine(make(), data, batch=batch, precision="bf16").round
+def in_bf16(make: Callable[[], Game], data: Data, batch: int, device: str) -> Turn:
+    return Engine(make(), data, batch=batch, device=device, precision="bf16").round
 
 
-def compiled(make: Callable[[], Game], data: Data, batch: int) -> Turn:
-    engine = Engine(make(), data, batch=batch)
-    fuse(engine, strict=True)
+def compiled(make: Callable[[], Game], data: Data, batch: int, device: str) -> Turn:
+    engine = Engine(make(), data, batch=batch, device=device)
+    fuse(engine, strict=True, compiler=usual(device))
     return engine.round
 
 
-def eight_seeds(make: Callable[[], Game], data: Data, batch: int) -> Turn:
-    ensemble = Ensemble([Engine(make(), data, batch=batch, seed=seed) for seed in range(8)])
-    ensemble.compile()
+def eight_seeds(make: Callable[[], Game], data: Data, batch: int, device: str) -> Turn:
+    ensemble = Ensemble([Engine(make(), data, batch=batch, seed=seed, device=device) for seed in range(8)])
+    ensemble.compile(usual(device))
     return ensemble.round
 
 
-def sampled(make: Callable[[], Game], data: Data, batch: int) -> Turn:
-    engine = Engine(make(), data, batch=batch)
+def sampled(make: Callable[[], Game], data: Data, batch: int, device: str) -> Turn:
+    engine = Engine(make(), data, batch=batch, device=device)
     return lambda: engine.sample(batch)
 
 
-def looked_at(make: Callable[[], Game], data: Data, batch: int) -> Turn:
-    return partial(next, watched(Engine(make(), data, batch=batch)))
+def looked_at(make: Callable[[], Game], data: Data, batch: int, device: str) -> Turn:
+    return partial(next, watched(Engine(make(), data, batch=batch, device=device)))
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Comparison:
     shape: tuple[int, ...] | str  # of noise to train on, or a name that the data door knows
     batch: int
     loop: Callable[[Game, Data, int], Iterator[None]]
-    ours: Callable[[Callable[[], Game], Data, int], Turn] = eager
+    ours: Callable[[Callable[[], Game], Data, int, str], Turn] = eager
     worth: int = 1  # rounds of the loop that one of our turns does
     seconds: float = 0.3  # that one timing lasts, about
     arrays: tuple[str, ...] = ("x",)  # of noise
@@ -133,14 +133,18 @@ COMPARISONS = {
     "wgan_gp_fused": fused(CRITIC),
     "wgan_gp_seeds": seeds(CRITIC),
     "wgan_gp_images": IMAGES,
+    "wgan_gp_images_fused": fused(IMAGES),
     "wgan_gp_images_bf16": low(IMAGES),
     "dcgan": DCGAN32,
+    "dcgan_fused": fused(DCGAN32),
     "dcgan_bf16": low(DCGAN32),
     "overhead": replace(DCGAN32, says="DCGAN, against a loop with the same kernels and freezing", loop=loops.bare),
     "sampling": replace(DCGAN32, says="DCGAN, 32x32 grey, 64 samples", loop=loops.sampling, ours=sampled),
     "pix2pix": PAIRS,
+    "pix2pix_fused": fused(PAIRS),
     "pix2pix8": eightfold(PAIRS),
     "cyclegan": CYCLE,
+    "cyclegan_fused": fused(CYCLE),
     "cyclegan8": eightfold(CYCLE),
     "translating": replace(
         PAIRS, says="pix2pix, 8 pictures translated", batch=8, loop=translating.by_hand, ours=translating.translated
@@ -151,7 +155,7 @@ COMPARISONS = {
 }
 
 
-def run(only: str | None = None, repeats: int = 5) -> list[dict[str, Any]]:
+def run(only: str | None = None, repeats: int = 5, device: str = "cpu") -> list[dict[str, Any]]:
     """Time all comparisons, or those that `only` names with commas between, print a line each, and give the rows."""
     known = [*COMPARISONS, *QUALITIES]
     asked = only.split(",") if only else known
@@ -169,7 +173,7 @@ def run(only: str | None = None, repeats: int = 5) -> list[dict[str, Any]]:
     )
     rows = []
     for name in asked:
-        rows.append(QUALITIES[name](name) if name in QUALITIES else compare(name, COMPARISONS[name], repeats))
+        rows.append(QUALITIES[name](name) if name in QUALITIES else compare(name, COMPARISONS[name], repeats, device))
         print(said(rows[-1]), flush=True)
     return rows
 
@@ -199,24 +203,24 @@ def a_second(r: dict[str, Any]) -> float:
     return 1e3 * r["batch"] / r["engine_ms"]
 
 
-def compare(name: str, c: Comparison, repeats: int) -> dict[str, Any]:
+def compare(name: str, c: Comparison, repeats: int, device: str = "cpu") -> dict[str, Any]:
     """Time the two in turns, after one turn of each that does not count."""
-    if why := obstacle("cpu") if c.ours in (compiled, eight_seeds) else no_bf16() if c.ours is in_bf16 else None:
-        return about(name, c.says) | {"skipped": why}
+    if why := obstacle(device) if c.ours in (compiled, eight_seeds) else no_bf16(device) if c.ours is in_bf16 else None:
+        return about(name, c.says, device) | {"skipped": why}
     data = c.data()
-    by_hand = c.loop(engine_free(c.game(), data), data, c.batch)
+    by_hand = c.loop(engine_free(c.game(), data).to(device), data, c.batch)
     began = time.perf_counter()
-    turn = c.ours(c.game, data, c.batch)
+    turn = c.ours(c.game, data, c.batch, device)
     ready = time.perf_counter() - began
     both: list[Turn] = [partial(next, by_hand), turn]
     for one in both:
-        one()
-    counts = [max(1, round(c.seconds / timed(one, 1)[0])) for one in both]
-    pairs = [[timed(one, n) for one, n in zip(both, counts, strict=True)] for _ in range(repeats)]
+        timed(one, 3, device)
+    counts = [max(1, round(c.seconds / timed(one, 1, device)[0])) for one in both]
+    pairs = [[timed(one, n, device) for one, n in zip(both, counts, strict=True)] for _ in range(repeats)]
     walls, cpus = ([loop[i] / (ours[i] / c.worth) for loop, ours in pairs] for i in (0, 1))
     loop_ms, loop_cpu_ms = (1e3 * statistics.median(loop[i] for loop, _ in pairs) for i in (0, 1))
     engine_ms, engine_cpu_ms = (1e3 * statistics.median(ours[i] / c.worth for _, ours in pairs) for i in (0, 1))
-    return about(name, c.says) | {
+    return about(name, c.says, device) | {
         "ratio": statistics.median(walls),
         "spread": statistics.stdev(walls) if len(walls) > 1 else 0.0,
         "cpu_ratio": statistics.median(cpus),
@@ -231,8 +235,9 @@ def compare(name: str, c: Comparison, repeats: int) -> dict[str, Any]:
     }
 
 
-def about(name: str, says: str) -> dict[str, Any]:
-    return {"name": name, "says": says, "threads": torch.get_num_threads(), "cpu": processor(), "versions": versions()}
+def about(name: str, says: str, device: str = "cpu") -> dict[str, Any]:
+    where = torch.cuda.get_device_name(device) if device.startswith("cuda") else processor()
+    return {"name": name, "says": says, "threads": torch.get_num_threads(), "cpu": where, "versions": versions()}
 
 
 def processor() -> str:
@@ -286,9 +291,9 @@ def scores_in_bf16(name: str) -> dict[str, Any]:
     return about(name, says) | {"quality": quality}
 
 
-def no_bf16() -> str | None:
-    native = torch.cpu._is_avx512_bf16_supported()
-    return None if native else "this processor has no bfloat16 of its own (AVX512-BF16 or AMX)"
+def no_bf16(device: str = "cpu") -> str | None:
+    native = torch.cuda.is_bf16_supported() if device.startswith("cuda") else torch.cpu._is_avx512_bf16_supported()
+    return None if native else "this processor has no bfloat16 of its own (AVX512-BF16, AMX; a GPU since Ampere)"
 
 
 QUALITIES = {"quality_fused": modes_compiled, "quality_bf16": scores_in_bf16}
@@ -306,11 +311,13 @@ def watched(engine: Engine) -> Iterator[None]:
             yield
 
 
-def timed(turn: Turn, rounds: int) -> tuple[float, float]:
+def timed(turn: Turn, rounds: int, device: str = "cpu") -> tuple[float, float]:
     """Seconds of one of `rounds` turns: by the clock, and of each thread's CPU."""
     began, worked = time.perf_counter(), time.process_time()
     for _ in range(rounds):
         turn()
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
     threads = torch.get_num_threads()
     return (time.perf_counter() - began) / rounds, (time.process_time() - worked) / rounds / threads
 

@@ -17,11 +17,15 @@ from ..engine import Engine
 from ..game import Game
 
 
-def forever(data: Data, batch: int) -> Iterator[Tensor]:
+def forever(data: Data, batch: int, device: torch.device) -> Iterator[Tensor]:
     loader = DataLoader(TensorDataset(data.all("x")), batch_size=batch, shuffle=True, drop_last=True)
     while True:
         for (x,) in loader:
-            yield x
+            yield x.to(device)
+
+
+def device_of(game: Game) -> torch.device:
+    return next(game.parameters()).device
 
 
 def gan(game: Game, data: Data, batch: int) -> Iterator[None]:
@@ -30,7 +34,7 @@ def gan(game: Game, data: Data, batch: int) -> Iterator[None]:
     opt_d = torch.optim.Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999))
     opt_g = torch.optim.Adam(G.parameters(), lr=2e-4, betas=(0.5, 0.999))
     log = []
-    for x in forever(data, batch):
+    for x in forever(data, batch, device_of(game)):
         loss_d = F.softplus(-D(x)).mean() + F.softplus(D(G(prior(batch)).detach())).mean()
         opt_d.zero_grad()
         loss_d.backward()
@@ -49,10 +53,11 @@ def bare(game: Game, data: Data, batch: int) -> Iterator[None]:
     G, D, prior = game.G, game.D, game.prior
     opt_d = torch.optim.Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
     opt_g = torch.optim.Adam(G.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
-    reals = data.all("x")
-    sums = torch.zeros(2)
+    device = device_of(game)
+    reals = data.all("x").to(device)
+    sums = torch.zeros(2, device=device)
     while True:
-        x = reals[torch.randint(len(reals), (batch,))]
+        x = reals[torch.randint(len(reals), (batch,), device=device)]
         G.requires_grad_(False)
         D.requires_grad_(True)
         loss_d = F.softplus(-D(x)).mean() + F.softplus(D(G(prior(batch)))).mean()
@@ -74,12 +79,13 @@ def wgan_gp(game: Game, data: Data, batch: int) -> Iterator[None]:
     G, D, prior = game.G, game.D, game.prior
     opt_d = torch.optim.Adam(D.parameters(), lr=1e-4, betas=(0.0, 0.9))
     opt_g = torch.optim.Adam(G.parameters(), lr=1e-4, betas=(0.0, 0.9))
-    reals, log, loss_d = forever(data, batch), [], torch.zeros(())
+    device = device_of(game)
+    reals, log, loss_d = forever(data, batch, device), [], torch.zeros(())
     while True:
         for _ in range(5):
             x = next(reals)
             y = G(prior(batch)).detach()
-            t = torch.rand(batch, *[1] * (x.ndim - 1))
+            t = torch.rand(batch, *[1] * (x.ndim - 1), device=device)
             between = (t * x + (1 - t) * y).requires_grad_()
             (slope,) = torch.autograd.grad(D(between).sum(), between, create_graph=True)
             penalty = 10 * ((slope.flatten(1).norm(dim=1) - 1) ** 2).mean()
@@ -100,13 +106,13 @@ def sampling(game: Game, data: Data, batch: int) -> Iterator[None]:
     game.eval()
     while True:
         with torch.no_grad():
-            game.G(game.prior(batch))
+            game.G(game.prior(batch)).cpu()
         yield
 
 
 def unwatched(game: Game, data: Data, batch: int) -> Iterator[None]:
     """The engine's own rounds, beside which the doctor's cost is measured."""
-    engine = Engine(type(game)(**game.hyperparameters()), data, batch=batch)
+    engine = Engine(type(game)(**game.hyperparameters()), data, batch=batch, device=str(device_of(game)))
     while True:
         engine.round()
         yield

@@ -14,13 +14,15 @@ from ..engine import Engine
 from ..game import Game
 from ..losses import fake, real
 from ..translation import translate
+from .loops import device_of
 
 
-def forever(data: Data, batch: int) -> Iterator[list[Tensor]]:
+def forever(data: Data, batch: int, game: Game) -> Iterator[list[Tensor]]:
     """Batches of a and b."""
     loader = DataLoader(TensorDataset(data.all("a"), data.all("b")), batch_size=batch, shuffle=True, drop_last=True)
     while True:
-        yield from loader
+        for pair in loader:
+            yield [x.to(device_of(game)) for x in pair]
 
 
 def adam(*modules: nn.Module) -> torch.optim.Optimizer:
@@ -31,7 +33,7 @@ def pix2pix(game: Game, data: Data, batch: int) -> Iterator[None]:
     """pix2pix.py: D, then G, on one translation."""
     G, D = game.G, game.D
     opt_d, opt_g, log = adam(D), adam(G), []
-    for a, b in forever(data, batch):
+    for a, b in forever(data, batch, game):
         y = G(a)
         D.requires_grad_(True)
         loss_d = (real(D(torch.cat([a, b], 1))) + fake(D(torch.cat([a, y.detach()], 1)))) / 2
@@ -52,7 +54,7 @@ def cyclegan(game: Game, data: Data, batch: int) -> Iterator[None]:
     G, F, D_a, D_b = game.G, game.F, game.D_a, game.D_b
     opt_g, opt_d, log = adam(G, F), adam(D_a, D_b), []
     olds: tuple[list[Tensor], list[Tensor]] = ([], [])
-    for a, b in forever(data, batch):
+    for a, b in forever(data, batch, game):
         in_b, in_a = G(a), F(b)
         for D in (D_a, D_b):
             D.requires_grad_(False)
@@ -63,7 +65,7 @@ def cyclegan(game: Game, data: Data, batch: int) -> Iterator[None]:
         opt_g.step()
         for D in (D_a, D_b):
             D.requires_grad_(True)
-        loss_d = torch.zeros(())
+        loss_d = torch.zeros((), device=a.device)
         for D, old, x, y in ((D_a, olds[0], a, in_a), (D_b, olds[1], b, in_b)):
             y = history(old, y.detach())
             loss_d = loss_d + ((D(x) - 1).square().mean() + D(y).square().mean()) / 2
@@ -90,14 +92,14 @@ def history(old: list[Tensor], new: Tensor, size: int = 50) -> Tensor:
 def by_hand(game: Game, data: Data, batch: int) -> Iterator[None]:
     """Translations in evaluation mode."""
     game.eval()
-    a = data.take(batch).a
+    a = data.take(batch).a.to(device_of(game))
     while True:
         with torch.no_grad():
-            game.G(a)
+            game.G(a).cpu()
         yield
 
 
-def translated(make: Callable[[], Game], data: Data, batch: int) -> Callable[[], Tensor]:
+def translated(make: Callable[[], Game], data: Data, batch: int, device: str) -> Callable[[], Tensor]:
     """As `zerosum translate` and the report do it."""
-    game, a = Engine(make(), data, batch=batch).game.eval(), data.take(batch).a
-    return lambda: translate(game, a)
+    game, a = Engine(make(), data, batch=batch, device=device).game.eval(), data.take(batch).a
+    return lambda: translate(game, a, device=device)

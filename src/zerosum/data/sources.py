@@ -41,7 +41,7 @@ class Held:
 
     def take(self, index: np.ndarray, device: str | torch.device = "cpu") -> Tensor:
         values = self._near(torch.device(device))
-        where = torch.from_numpy(index).to(values.device)
+        where = torch.from_numpy(index).to(values.device, non_blocking=True)
         if values.dtype == torch.uint16:  # not every device can index unsigned numbers
             return values.view(torch.int16)[where].view(torch.uint16)
         return values[where]

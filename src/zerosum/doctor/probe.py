@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import debug_unwrap  # what penalties see is wrapped by torch.func.grad
 
+from ..draws import accelerators
 from ..engine import Engine, draw
 from ..game import Batch, Game, Move, named_terms, only
 from ..nets import Discriminator
@@ -237,11 +238,10 @@ def listening(game: Game, discriminators: dict[str, nn.Module]) -> Iterator[Hear
 @contextmanager
 def unchanged(game: Game, device: str) -> Iterator[None]:
     """Whatever happens inside, random state, buffers and plain values that a game keeps are as before."""
-    devices = list(range(torch.cuda.device_count())) if device.startswith("cuda") else []
     buffers = [(b, b.detach().clone()) for b in game.buffers()]
     shared = [(m, vars(m).pop("forward")) for m in game.modules() if "forward" in vars(m)]  # statistics over processes
     kept = [(m, {k: copy.copy(v) for k, v in vars(m).items() if plain(k, v)}) for m in game.modules()]
-    with torch.random.fork_rng(devices):
+    with torch.random.fork_rng(accelerators(device)):
         try:
             yield
         finally:
