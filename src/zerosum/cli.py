@@ -453,9 +453,6 @@ def studio(
     studio.serve(runs, host, port, token, hosts)
 
 
-# Speed.
-
-
 def bench(only: str | None = None, json: Path | None = None, repeats: int = 5, device: str = "cpu") -> None:
     """Time the engine beside loops written by hand.
 
