@@ -47,7 +47,7 @@ START = 20  # rounds that a run plays before it may switch
 CAPTURE = 1000  # rounds that repay a capture on a GPU: a second or two, and 4 ms a round (docs/bench.md)
 REPAY = 13_000  # steps of an objective that repay its compilation twice: 8 s, and 1.2 ms a step (docs/speed.md)
 TOLERANCE = {"fp32": 1e-3, "tf32": 1e-2, "bf16": 0.1}  # of each of a graph's gradients, in shares of its largest number
-CANCELLED = 1e-2  # the least they are held against, in shares of all: a bias before a batch norm has but rounding
+CANCELLED = 0.1  # the least they are held against, in shares of all: a bias before a batch norm has but rounding
 
 
 class Unfusable(ValueError):

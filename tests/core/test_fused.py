@@ -156,7 +156,7 @@ def test_a_compiler_that_errs_is_noticed():
 
 
 @pytest.mark.parametrize(
-    ("gradient", "compiled", "same"), [(1e-8, 3e-6, True), (1e-8, 3e-5, False), (1.0, 1.002, False)]
+    ("gradient", "compiled", "same"), [(1e-8, 3e-5, True), (1e-8, 3e-4, False), (1.0, 1.002, False)]
 )
 def test_rounding_of_what_cancels_is_no_error(gradient: float, compiled: float, same: bool):
     """A bias before a batch norm has no gradient but rounding; beside it stands one of 1."""
@@ -191,9 +191,14 @@ def test_small_networks_and_many_rounds_repay_compilation():
 
 
 def close_when_compiled(a: Engine, b: Engine) -> None:
+    """With an epsilon above rounding, for Adam makes whole steps of a gradient that is rounding alone, as a bias has
+    before a batch norm."""
     if why := fused.obstacle("cpu"):
         pytest.fail(why)
     assert fuse(b, strict=True) == []
+    for optimizer in [*a.optimizers.values(), *b.optimizers.values()]:
+        for group in optimizer.param_groups:
+            group["eps"] = 1e-2
     assert apart(a.play(4), b.play(4)) < 1e-4
     assert a.read() == pytest.approx(b.read(), rel=1e-4)
 
