@@ -8,6 +8,7 @@ import pytest
 from tools.reliability import PAGE, page
 from zerosum import recorder
 from zerosum.bench.survival import EXPERIMENTS, RESULTS
+from zerosum.bench.survival.many import elastic, hangs
 from zerosum.bench.survival.play import nan, order
 from zerosum.bench.survival.runs import kill, signals
 from zerosum.bench.survival.storage import corruption, crash, disk, retention
@@ -51,6 +52,17 @@ def test_nothing_moves_after_a_number_that_is_none(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("zerosum.bench.survival.play.cost", lambda make, source, batch: 0.0)
     found = nan(tmp_path, n=8)
     assert found["caught"] == found["nothing moved"] == found["move named"] == 8
+
+
+def test_runs_go_on_in_another_number_of_processes(tmp_path: Path):
+    found = elastic(tmp_path, n=1)
+    assert found["at their last round"] == 1
+    assert found["farthest from the tensors of one process"] < 1e-5
+
+
+def test_who_is_lost_is_named_and_the_run_goes_on_without_it(tmp_path: Path):
+    found = hangs(tmp_path, n=1)
+    assert found["all others ended"] == found["who it was is named by all"] == found["gone on with"] == 1
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")

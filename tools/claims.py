@@ -122,13 +122,47 @@ def modes_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join([*lines, ""])
 
 
+def compiled_table(found: dict[str, list[dict[str, Any]]], folder: Path) -> str:
+    """The claims that were verified with their steps compiled, against the eager ones."""
+    lines, eager, inside, alike = [], [], 0, 0
+    for game, rows in found.items():
+        for row, other in pairs(rows, load(folder, game)):
+            inside += (within := min(row["values"]) <= other["median"] <= max(row["values"]))
+            alike += verdict(row) == verdict(other)
+            name = f"`{game}`, {row['name']}"
+            cells = [name, values(row), values(other), "yes" if within else "no", verdict(other)]
+            cells[3:3] = [values(row, "ablation_"), values(other, "ablation_")]
+            lines.append(f"| {' | '.join(cells)} |")
+            eager += [f"- {name}: {step} stayed eager: {why}" for step, why in other["steps"].items() if why]
+    if not lines:
+        return ""
+    head = [
+        "## Compiled",
+        "",
+        "The same claims with their steps compiled, by `zerosum verify GAME --fused` ({doc}`speed`). A compiled run is",
+        "the eager one within rounding, which grows, so that it becomes another run of the game, as of another seed.",
+        f"Of {len(lines)} compiled medians {inside} lie within the eager values; {alike} of the verdicts are the same.",
+        "",
+        "| claim | eager | compiled | ablation, eager | ablation, compiled | within | compiled, it |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    return "\n".join([*head, *lines, "", *eager, *[""] * bool(eager)])
+
+
+def pairs(rows: list[dict[str, Any]], others: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Rows of the same claim and seeds."""
+    by_name = {(row["name"], *row["seeds"]): row for row in rows}
+    return [(by_name[key], other) for other in others if (key := (other["name"], *other["seeds"])) in by_name]
+
+
 def page(folder: Path) -> str:
     """The whole page, games by the year of their papers."""
     names = [path.stem for path in folder.glob("[!_]*.json")]
     found = {name: load(folder, name) for name in sorted(names, key=lambda n: (paper(FOLDER / f"{n}.py").year, n))}
     sections = [claims_of(name, rows) for name, rows in found.items()]
     everything = [row for rows in found.values() for row in rows]
-    parts = [HEAD, summary(everything), waiting(found), *sections, modes_table(load(folder, "_modes"))]
+    tables = [compiled_table(found, folder / "fused"), modes_table(load(folder, "_modes"))]
+    parts = [HEAD, summary(everything), waiting(found), *sections, *tables]
     return "\n".join(part for part in parts if part)
 
 

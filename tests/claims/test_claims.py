@@ -386,6 +386,24 @@ def test_the_page_shows_what_fails(tmp_path: Path):
     assert "| holds, but so does its ablation |" in text
 
 
+def test_the_page_sets_compiled_claims_beside_the_eager_ones(tmp_path: Path):
+    def rows(of: Claim, add: float, steps: dict[str, str]):
+        runs = [Run("", s, i, {"": 10.0 * i + s + add}, 1.0, steps=steps) for s in of.seeds for i in (True, False)]
+        return [claims.row("gan", of, runs)]
+
+    (tmp_path / "fused").mkdir()
+    (tmp_path / "gan.json").write_text(json.dumps(rows(claim(11.0), 0.0, {})))
+    for add, inside, verdict in ((1.0, "yes", "holds"), (-2.0, "no", "DOES NOT HOLD")):
+        found = rows(claim(11.0), add, {"generate": "", "discriminate": "it branches"})
+        (tmp_path / "fused" / "gan.json").write_text(json.dumps(found))
+        text = page(tmp_path)
+        compiled = ", ".join(f"{10 + s + add:g}" for s in range(3))
+        assert f"| `gan`, fake | 11 (10, 11, 12) | {11 + add:g} ({compiled}) | 1 (0, 1, 2) |" in text
+        assert f"| {inside} | {verdict} |" in text
+        assert "- `gan`, fake: discriminate stayed eager: it branches" in text
+        assert "generate stayed" not in text
+
+
 def test_the_judge_reads_held_out_digits():
     held = _rigs.digits().held_out.take(503)
     assert float((_rigs.judge()(held.x) == held.y).double().mean()) >= 0.98

@@ -18,6 +18,7 @@ import torch
 from ... import recorder
 from ...errors import InputError, nearest
 from ...runs import versions
+from .many import elastic, hangs
 from .play import determinism, nan, order
 from .runs import kill, signals, soak
 from .storage import corruption, crash, disk, retention
@@ -27,8 +28,8 @@ Figures = dict[str, Any]
 EXPERIMENTS: dict[str, tuple[str, Callable[..., Figures]]] = {
     f.__name__: (row, f)
     for row, f in [
-        ("2", kill), ("3", signals), ("4", crash), ("5", corruption), ("6", disk), ("7", nan), ("12", order),
-        ("17", retention), ("20", determinism), ("21", soak),
+        ("2", kill), ("3", signals), ("4", crash), ("5", corruption), ("6", disk), ("7", nan), ("9", elastic),
+        ("11", hangs), ("12", order), ("17", retention), ("20", determinism), ("21", soak),
     ]
 }  # fmt: skip
 
