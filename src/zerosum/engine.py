@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from . import processes
 from .draws import accelerators, parts, sow
 from .errors import InputError
-from .game import EMA, Batch, Clock, Game, Loss, Move, Player, Terms, named_terms, only
+from .game import EMA, Batch, Clock, Game, Move, Objective, Player, Terms, named_terms, only
 from .guard import Guard, NonFinite, explain, guarded, rewind
 from .memory import halved, out_of_memory
 from .optim import set_now
@@ -40,9 +40,7 @@ class Source(Protocol):
 class Descent(Protocol):
     """Plays one step in the engine's place, by faster means; None where it cannot. See fused.py."""
 
-    def __call__(
-        self, name: str, objective: Callable[[Batch], Loss], batch: Batch, gain: float, divisible: bool
-    ) -> Terms | None: ...
+    def __call__(self, name: str, objective: Objective, batch: Batch, gain: float, divisible: bool) -> Terms | None: ...
 
     def average(self, name: str, weight: float) -> None: ...
 
@@ -177,13 +175,7 @@ class Engine:
             raise NonFinite(why)
 
     def descend(
-        self,
-        name: str,
-        objective: Callable[[Batch], Loss],
-        batch: Batch,
-        *,
-        gain: float = 1.0,
-        divisible: bool = True,
+        self, name: str, objective: Objective, batch: Batch, *, gain: float = 1.0, divisible: bool = True
     ) -> Terms:
         """One optimizer step of player `name` on `gain` times the objective; the objective's terms, detached.
 
@@ -207,9 +199,7 @@ class Engine:
             self.step(name)
         return terms
 
-    def _differentiate(
-        self, name: str, objective: Callable[[Batch], Loss], batch: Batch, gain: float, divisible: bool
-    ) -> Terms:
+    def _differentiate(self, name: str, objective: Objective, batch: Batch, gain: float, divisible: bool) -> Terms:
         """Gradients of a player's parameters, part by part; the terms."""
         terms: Terms = {}
         self.optimizers[name].zero_grad(set_to_none=True)
@@ -225,7 +215,7 @@ class Engine:
                 terms[key] = terms[key] + value if key in terms else value
         return terms
 
-    def loss(self, objective: Callable[[Batch], Loss], batch: Batch) -> tuple[Terms, Tensor]:
+    def loss(self, objective: Objective, batch: Batch) -> tuple[Terms, Tensor]:
         """The objective's terms by name, and their sum."""
         with self.cast():
             found = named_terms(objective(batch), getattr(objective, "__name__", "loss"))

@@ -31,12 +31,11 @@ from torch.nn.modules.conv import _ConvNd
 from .captured import Averages, Captured, Uncapturable
 from .draws import accelerators
 from .engine import Engine
-from .game import Batch, Clock, Game, Loss, Terms
+from .game import Batch, Clock, Game, Objective, Terms
 
 if TYPE_CHECKING:
     from .ensemble import Ensemble
 
-Objective = Callable[[Batch], Loss]
 Compiler = Callable[[GraphModule, list[Tensor]], Callable[..., Any]]
 LossOf = Callable[[Sequence[Tensor], Sequence[Tensor]], tuple[Tensor, Terms]]
 Differentiate = Callable[[LossOf, list[Tensor], list[Tensor]], tuple[Sequence[Tensor | None], Terms]]

@@ -101,12 +101,15 @@ class Player:
         return list(dict.fromkeys(p for m in self.owned() for p in m.parameters()))
 
 
+Objective = Callable[[Batch], Loss]
+
+
 @dataclass(frozen=True)
 class Move:
     """One player descends one objective. `times`, `every` and `when` are values or predicates of the clock."""
 
     player: str
-    objective: Callable[[Batch], Loss]
+    objective: Objective
     times: int | Callable[[Clock], int] = 1  # repeats in a round, each on fresh data
     every: int | Callable[[Clock], int] = 1  # lazy: played in every k-th round, with k times the gradient
     when: Callable[[Clock], bool] | None = None  # the phases in which it is played at all

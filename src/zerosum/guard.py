@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from .game import Batch, Loss, Terms, named_terms, only
+from .game import Batch, Objective, Terms, named_terms, only
 from .processes import all_say
 
 if TYPE_CHECKING:
@@ -164,13 +164,7 @@ class Replay:
                 move.play(self, batches[i])  # type: ignore[arg-type]
 
     def descend(
-        self,
-        name: str,
-        objective: Callable[[Batch], Loss],
-        batch: Batch,
-        *,
-        gain: float = 1.0,
-        divisible: bool = True,
+        self, name: str, objective: Objective, batch: Batch, *, gain: float = 1.0, divisible: bool = True
     ) -> Terms:
         engine, found = self.engine, {}
         if self.now == self.last and not self.look:
@@ -193,7 +187,7 @@ class Replay:
         self.now += 1
 
 
-def blame(game: nn.Module, objective: Callable[[Batch], Loss], batch: Batch, owned: dict[str, nn.Parameter]) -> str:
+def blame(game: nn.Module, objective: Objective, batch: Batch, owned: dict[str, nn.Parameter]) -> str:
     """Which term, and which layer, is not finite when a player that has these parameters descends the objective; ""
     where all is finite.
 
