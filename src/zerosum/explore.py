@@ -112,6 +112,7 @@ def edit(
     direction: str | None = None,
     amount: float = 3.0,
     condition: str | None = None,
+    paint: Path | None = None,
     n: Annotated[int, arg(aliases=["-n"])] = 6,
     seed: int = 0,
     steps: int = 7,
@@ -119,7 +120,7 @@ def edit(
     out: Path | None = None,
     game: str | None = None,
 ) -> None:
-    """Change samples, or pictures or rows of yours, along a direction or under another condition.
+    """Change samples, or pictures or rows of yours, along a direction, under another condition, or by painting.
 
     Args:
         run: its folder, number or name, or "latest"
@@ -127,6 +128,7 @@ def edit(
         direction: sefa:0, pca:1, or a class or attribute of the run's data, towards which to go
         amount: how far to go both ways
         condition: what they are to become, all else being kept; as for sample
+        paint: a picture, transparent but for strokes; what is changed comes to have their colours there
         n: samples to change
         seed: of the samples
         steps: pictures in a row of a direction
@@ -139,8 +141,10 @@ def edit(
     from . import conditions, latent
 
     found, made, spec = opened(run, game)
-    if (direction is None) == (condition is None):
-        raise InputError("edit along --direction sefa:0, pca:0 or NAME, or towards --condition ...: one of the two")
+    if sum(option is not None for option in (direction, condition, paint)) != 1:
+        raise InputError(
+            "edit along --direction sefa:0, pca:0 or NAME, towards --condition ..., or by --paint FILE: one of three"
+        )
     given = read_given(pictures, spec.x) if pictures else None
     path = out or found.path / "generated" / "edit.png"
     if condition is not None:
@@ -155,11 +159,18 @@ def edit(
         x = latent.sweep(made, z, y)
         show(x if given is None else beside(given, x, len(y)), spec.x, path, len(y) + (given is not None), found)
         return
+    back = None if given is None else inverted(made, spec, given)
+    z, y = (latent.latents(made, n, seed), None) if back is None else (back.z, back.y)
+    if paint is not None:
+        colours, brush = strokes(paint, spec.x)
+        y = latent.held(made, y)
+        both = [latent.render(made, way, y) for way in (z, latent.paint(made, z, colours, brush, y))]
+        x = torch.stack(both, 1).flatten(0, 1)
+        show(x if given is None else beside(given, x, 2), spec.x, path, 2 + (given is not None), found)
+        return
     assert direction is not None
     d = towards(found, made, direction)
     amounts = torch.linspace(-amount, amount, whole("--steps", steps)).tolist()
-    back = None if given is None else inverted(made, spec, given)
-    z, y = (latent.latents(made, n, seed), None) if back is None else (back.z, back.y)
     x = latent.edit(made, z, d, amounts, y)
     show(x if given is None else beside(given, x, steps), spec.x, path, steps + (given is not None), found)
 
@@ -317,6 +328,24 @@ def read_given(names: tuple[str, ...], field: Field) -> Tensor:
         if not path.is_file():
             raise InputError(f"there is no file {str(path)!r}")
     return torch.cat([rows_of(read_table(path), field.codec, str(path)) for path in paths])
+
+
+def strokes(path: Path, field: Field) -> tuple[Tensor, Tensor]:
+    """Colours `[c, h, w]` of a picture as the run's, and where it is not transparent, `[1, h, w]`."""
+    from dataclasses import replace
+
+    from .data.images import as_field
+
+    if field.kind != "image":
+        raise InputError("this run makes rows of numbers, on which nothing can be painted")
+    colours, notes = as_field([path], field)
+    for note in notes:
+        print(f"zerosum: {note}", file=sys.stderr)
+    brush = as_field([path], replace(field, shape=(4, *field.shape[1:])))[0][0, 3:] > 0
+    if brush.all() or not brush.any():
+        found = "no transparent pixel, so nothing is left free" if brush.all() else "no stroke: it is all transparent"
+        raise InputError(f"{path} has {found}; paint on a transparent ground")
+    return colours[0], brush.float()
 
 
 def inverted(

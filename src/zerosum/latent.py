@@ -5,6 +5,7 @@
     frames = walk(game, z, steps=16)         from each latent to the next
     d = directions(game, "sefa", k=8)        unit directions, the strongest first
     x = edit(game, z, d[0], [-3, 0, 3])      each latent, moved along a direction
+    z = paint(game, z, colours, brush)       near latents whose pictures have these colours under the brush
     found = invert(game, x, "hybrid")        latents that give these pictures
 
 All of it asks for `latent` and `render`, or `encode`, never for a game by name.
@@ -241,6 +242,32 @@ def edit(game: Game, z: Tensor, direction: Tensor, amounts: Sequence[float], y: 
     return render(game, moved, y if y is None or len(y) == 1 else y.repeat_interleave(len(amounts), 0))
 
 
+def paint(
+    game: Game,
+    z: Tensor,
+    colours: Tensor,
+    brush: Tensor,
+    y: Tensor | None = None,
+    *,
+    stay: float = 0.01,
+    steps: int = 200,
+    lr: float = 0.05,
+) -> Tensor:
+    """Latents near `z` `[n, ...]` whose pictures have these `colours` `[c, h, w]` where the `brush` `[1, h, w]` went, 1
+    or 0: Adam on the mean square difference there, and `stay` times the mean square way in z (Zhu et al. 2016,
+    arXiv:1609.03552, Eq. 5, without its term of D)."""
+    here = game.device
+    start, colours, brush = z.to(here), colours.to(here), brush.to(here)
+    y = None if y is None else y.expand(len(z), *y.shape[1:]).to(here)
+
+    def far(z: Tensor) -> Tensor:
+        made = game.render(z) if y is None else game.render(z, y)
+        missed = (brush * (made - colours).square()).sum((1, 2, 3)) / (brush.sum() * len(colours))
+        return missed.sum() + stay * (z - start).square().flatten(1).mean(1).sum()
+
+    return minimise(far, start, steps, lr, bounds(game, z)).cpu()
+
+
 # The way back.
 
 
@@ -321,16 +348,20 @@ def search(game: Game, x: Tensor, y: Tensor | None, z: Tensor, steps: int, lr: f
     here = game.device
     prior, target = getattr(game, "prior", None), x.to(here)
     y = None if y is None else y.expand(len(x), *y.shape[1:]).to(here)
-    normal, within = isinstance(prior, Normal), None
-    if isinstance(prior, Uniform) and prior.shape == z.shape[1:]:
-        within = prior.low, prior.high
+    normal = isinstance(prior, Normal)
 
     def far(z: Tensor) -> Tensor:
         made = game.render(z) if y is None else game.render(z, y)
         apart = (made - target).square().flatten(1).mean(1).sum()
         return apart + 1e-3 * z.square().flatten(1).mean(1).sum() if normal else apart
 
-    return minimise(far, z.to(here), steps, lr, within).cpu()
+    return minimise(far, z.to(here), steps, lr, bounds(game, z)).cpu()
+
+
+def bounds(game: Game, z: Tensor) -> tuple[float, float] | None:
+    """The range of latents such as `z`, where the game's prior has one."""
+    prior = getattr(game, "prior", None)
+    return (prior.low, prior.high) if isinstance(prior, Uniform) and prior.shape == z.shape[1:] else None
 
 
 def best(game: Game, x: Tensor, y: Tensor | None, found: Sequence[Tensor]) -> Tensor:

@@ -160,3 +160,24 @@ def test_what_a_game_lacks_is_said_with_the_games_that_have_it():
         latent.latents(blind, 3)
     assert "infogan" in latent.capable("encode")
     assert "gan" not in latent.capable("encode")
+
+
+def test_painting_brings_colours_where_the_brush_went_and_no_farther_than_told():
+    game, _ = tiny("gan", width=16, z_dim=8)
+    z = latent.latents(game, 4)
+    before = latent.render(game, z)
+    brush = torch.zeros(1, 8, 8)
+    brush[:, :4] = 1
+    wanted = latent.render(game, latent.latents(game, 1, seed=1))[0]
+    near, bound = (latent.paint(game, z, wanted, brush, stay=stay) for stay in (0.0, 100.0))
+
+    def missed(z):
+        return ((latent.render(game, z) - wanted).square() * brush).sum((1, 2, 3)) / brush.sum()
+
+    assert (missed(near) < missed(z) / 4).all(), "another latent has these colours, so they can be reached"
+    assert ((bound - z).norm(dim=1) < (near - z).norm(dim=1) / 5).all()
+    assert near.abs().max() <= game.prior.high
+    elsewhere = before.clone()
+    elsewhere[:, :, :4] = wanted[:, :4]
+    other = latent.paint(game, z, elsewhere[0], 1 - brush, stay=0.0)
+    assert missed(other).mean() > missed(near).mean(), "where the brush did not go, nothing was asked for"

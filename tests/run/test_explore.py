@@ -49,6 +49,30 @@ def test_mix_edit_and_invert(zerosum, here, pictures_run, digits_run):
     assert status == 0, err
 
 
+def test_strokes_on_a_transparent_ground_are_what_is_painted(zerosum, here, pictures_run, digits_run, points_run):
+    ground = np.zeros((8, 8, 4), np.uint8)
+    Image.fromarray(ground).save(here / "none.png")
+    ground[:, 3:5] = 255
+    Image.fromarray(ground).save(here / "bar.png")
+    Image.fromarray(np.full((8, 8), 9, np.uint8)).save(here / "all.png")
+    colours, brush = explore.strokes(here / "bar.png", digits_run.spec.x)
+    assert (brush[0, :, 3:5] == 1).all()
+    assert brush.sum() == 16
+    assert (colours[0, :, 3:5] == 1).all()
+    Image.fromarray(np.full((8, 8), 200, np.uint8)).save(here / "mine.png")
+    for run, given in ((digits_run, ()), (pictures_run, ("mine.png",))):
+        status, _, err = zerosum("edit", run.path, *given, "--paint", "bar.png", "-n", 3, "--out", "p.png")
+        assert status == 0, err
+    for run, name, said in (
+        (digits_run, "none.png", "no stroke: it is all transparent"),
+        (digits_run, "all.png", "no transparent pixel"),
+        (digits_run, "nowhere.png", "there is no file 'nowhere.png'"),
+        (points_run, "bar.png", "this run makes rows of numbers, on which nothing can be painted"),
+    ):
+        status, _, err = zerosum("edit", run.path, "--paint", name)
+        assert (status, said in err) == (2, True), err
+
+
 def test_rows_of_a_table_are_inverted_and_edited(zerosum, here, table_run):
     given = pl.read_csv(write_table(here / "mine.csv", 3)).drop("bought")
     status, _, err = zerosum("edit", table_run.path, "mine.csv", "--condition", "yes; no", "--out", "e.csv")
@@ -116,7 +140,7 @@ def test_baselines_find_what_is_strange():
         ("walk {digits} --out a.avi", r"cannot write this as '.avi'; --out takes .png, .gif, .apng, .webp, .mp4"),
         ("mix {digits} [1,x]", "there is no file 'x'|there is no file '1'"),
         ("mix {digits} -1", "must be like"),
-        ("edit {digits}", "edit along --direction .* one of the two"),
+        ("edit {digits}", "edit along --direction .* one of three"),
         ("edit {digits} --direction sevn", "no direction 'sevn'.* sefa:0, pca:0, or: 0, 1"),
         ("edit {digits} --direction sefa:9", "sefa finds 4 directions here"),
         ("edit {digits} nowhere.png --direction sefa:0", "there is no file 'nowhere.png'"),
