@@ -55,7 +55,7 @@ def section(name: str, rows: list[dict[str, Any]]) -> str:
 
 def line(row: dict[str, Any]) -> str:
     cells = [row["name"], row["says"], f"{row['ratio']:.2f} ± {row['spread']:.2f}", f"{row['cpu_ratio']:.2f}"]
-    cells += [f"{row['loop_ms']:.2f}", f"{row['engine_ms']:.2f}", f"{row['ready_s']:.0f}"]
+    cells += [f"{row['loop_ms']:.2f}", f"{row['engine_ms']:.2f}", f"{row['ready_s']:.0f}" if "ready_s" in row else ""]
     cells += [f"{a_second(row):.3g}" if "batch" in row else ""]
     return f"| {' | '.join(cells)} |"
 

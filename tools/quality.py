@@ -1,4 +1,4 @@
-"""How a run of fatgan compares with the published figure of FAT-GAN: `python -m tools.quality RUN [--repeats 3]`.
+"""How runs of fatgan compare with the published figure of FAT-GAN: `python -m tools.quality RUN... [--repeats 3]`.
 
 Fresh Pythia events that nobody trained on, 35,800, 200,000 and 1,000,000, against as many of the generator's, feature
 by feature in the bins of the authors' Figure 3; and Pythia against Pythia, the floor. Writes docs/fatgan.json.
@@ -72,23 +72,24 @@ def over(repeats: int, make: Callable[[int], np.ndarray], real: np.ndarray, fact
 def main() -> None:
     """Measure, print, and write docs/fatgan.json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run")
+    parser.add_argument("runs", nargs="+")
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
-    run = zs.load(asked.run)
-    facts = run.spec.x.extra["events"]
-    truth, floor = pythia(max(SIZES), 3), pythia(max(SIZES), 4)
-    found = {"config": run.config, "rounds": run.rounds, "authors": {"chi2": CHI2, "variation": VARIATION}}
-    for n in SIZES:
-        found[f"{n}"] = over(asked.repeats, lambda seed, n=n: generated(run, n, seed), truth[:n], facts)
-        found[f"{n} floor"] = over(1, lambda seed, n=n: floor[:n], truth[:n], facts)
+    runs = [zs.load(path) for path in asked.runs]
+    facts = runs[0].spec.x.extra["events"]
+    truth, twice = pythia(max(SIZES), 3), pythia(max(SIZES), 4)
+    floor = {n: over(1, lambda seed, n=n: twice[:n], truth[:n], facts) for n in SIZES}
+    found = {"authors": {"chi2": CHI2, "variation": VARIATION}, "floor": floor, "runs": []}
+    for run in runs:
+        made = {
+            n: over(asked.repeats, lambda seed, n=n, run=run: generated(run, n, seed), truth[:n], facts) for n in SIZES
+        }
+        found["runs"].append({"config": run.config, "rounds": run.rounds, "events": made})
+        print(f"{run.path}\n| | " + " | ".join(f"{n:,} | Pythia twice" for n in SIZES) + " |")
+        for key in floor[SIZES[0]]:
+            cells = [f"{made[n][key][0]:.4g} +- {made[n][key][1]:.2g} | {floor[n][key][0]:.4g}" for n in SIZES]
+            print(f"| {key} | " + " | ".join(cells) + " |", flush=True)
     (ROOT / "docs/fatgan.json").write_text(json.dumps(found, indent=1, default=str) + "\n")
-    print("| | " + " | ".join(f"{n:,} | Pythia twice" for n in SIZES) + " |")
-    for key in found[f"{SIZES[0]}"]:
-        cells = [
-            f"{m:.4g} +- {s:.2g} | {found[f'{n} floor'][key][0]:.4g}" for n in SIZES for m, s in [found[f"{n}"][key]]
-        ]
-        print(f"| {key} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from . import explore, translator, zoo
+from . import explore, sampler, translator, zoo
 from .advice import check_game, doctor, theory
 from .arguments import RunName, verb, write_json
 from .errors import InputError, Lost, nearest
-from .settings import SEEDS, DataOptions
+from .settings import DataOptions
 from .train_options import open_data, settled, understood
 
 if TYPE_CHECKING:
@@ -221,68 +220,6 @@ def resume(
 # What was trained.
 
 
-def sample(
-    run: RunName,
-    n: Count = 64,
-    seed: int = 0,
-    out: Path | None = None,
-    condition: str | None = None,
-    extrapolate: bool = False,
-    round: int | None = None,
-    game: str | None = None,
-) -> None:
-    """Draw samples from a run, in your own units.
-
-    Args:
-        run: its folder, number or name, or "latest"
-        n: how many
-        seed: the same seed gives the same samples
-        out: .png, .npy, .npz, .csv, .parquet, a folder; of events .hepmc, .lhe, .root, .txt; else a picture in the run
-        condition: a class, as 3 or cat,dog; numbers and attributes, as beam=25; or a caption; several with ; take turns
-        extrapolate: allow conditions outside of the range trained on
-        round: of which checkpoint, the newest if not said
-        game: the Python file of a game of yours; loading it runs it
-    """
-    from . import conditions, export, runs
-    from .engine import draw
-
-    if n < 1:
-        raise InputError(f"-n must be 1 or more, not {n}")
-    if not 0 <= seed < SEEDS:
-        raise InputError(f"--seed must be 0 or more and less than 2**63, not {seed}")
-    found = runs.find(run, game=game)
-    loaded, spec = found.load(round)
-    if "x" not in loaded.needs:
-        a, b = found.joint(n, seed)
-        print(export.write_pairs(a, b, (spec.a, spec.b), out or found.path / "generated" / f"seed{seed}-{n}.png"))
-        return
-    y = conditions.understand(loaded, spec, n, condition, extrapolate)
-    x = draw(loaded, n, seed, y=y)
-    wants_reals = spec.x.kind != "image" and (out is None or out.suffix.lower() == ".png")
-    reference = found.data().take(n).x if wants_reals else None
-    column = found.config["data"]["options"].get("labels", "y")
-    labels = None if y is None else conditions.columns(spec.y, y, column.partition(":")[0])
-    name = re.sub(r"[^\w.-]+", "-", f"seed{seed}-{n}" + (f"-{condition}" if condition else ""))[:100]
-    path = out or found.path / "generated" / f"{name}.png"
-    print(export.write(x, spec.x, path, reference, labels))
-
-
-def export(run: RunName, onnx: Path, round: int | None = None, game: str | None = None) -> None:
-    """Write a run's generator as an ONNX file, from noise to samples in your own units.
-
-    Args:
-        run: its folder, number or name, or "latest"
-        onnx: the file, as model.onnx
-        round: of which checkpoint, the newest if not said
-        game: the Python file of a game of yours; loading it runs it
-    """
-    from . import portable, runs
-
-    loaded, spec = runs.find(run, game=game).load(round)
-    inputs = portable.export(loaded, spec, onnx)
-    print(f"{onnx}\ninputs   {', '.join(f'{k} {v}' for k, v in inputs.items())}\noutput   samples {spec.x}")
-
-
 def evaluate(
     run: RunName,
     n: AnyCount = None,
@@ -462,18 +399,16 @@ def bench(only: str | None = None, json: Path | None = None, repeats: int = 5, d
         repeats: timings of each, in turn
         device: cpu or cuda
     """
-    from . import bench, training
+    from . import bench
 
-    rows = bench.run(only, repeats, training.pick_device(device))
-    if json:
-        write_json(json, bench.together(rows, json))
+    bench.run(only, repeats, device, lambda rows: write_json(json, bench.together(rows, json)) if json else None)
 
 
 VERBS: dict[str, Callable[[list[str]], int | None]] = {
     "train": train,
     "resume": verb("resume", resume),
-    "sample": verb("sample", sample),
-    "export": verb("export", export),
+    "sample": verb("sample", sampler.sample),
+    "export": verb("export", sampler.export),
     "translate": verb("translate", translator.translate),
     "walk": verb("walk", explore.walk),
     "mix": verb("mix", explore.mix),

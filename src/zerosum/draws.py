@@ -15,7 +15,11 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .game import Batch
+from .game import Batch, Game
+from .seeds import mix
+
+INIT, ROUND, SAMPLE = range(3)  # what a derived seed is for
+BLOCK, MANY = 64, 8192  # samples that are drawn at once; rows of numbers, where there are many
 
 
 class Rows(TorchDispatchMode):
@@ -104,3 +108,25 @@ def sow(seed: int, device: str) -> None:
 def accelerators(device: str) -> list[int]:
     """Devices whose random state `torch.random.fork_rng` is to keep, beside the CPU's."""
     return list(range(torch.cuda.device_count())) if device.startswith("cuda") else []
+
+
+@torch.no_grad()
+def draw(game: Game, n: int, seed: int = 0, device: str = "cpu", y: Tensor | None = None) -> Tensor:
+    """`n` samples of a game as it stands, on the CPU; the global random state is left as it was.
+
+    They are drawn in blocks, each with a seed of its own, so that the first k of them do not depend on n: of BLOCK
+    pictures or rows, and of MANY rows once there are 1,000. `y` `[n, ...]` are the conditions of the samples, for games
+    whose `sample` takes them.
+    """
+    blocks: list[Tensor] = []
+    i, size = 0, BLOCK
+    asked = None if y is None else torch.cat([y, y.new_zeros(MANY, *y.shape[1:])]).to(device)
+    with torch.random.fork_rng(accelerators(device)):
+        while i < max(n, 1):
+            torch.manual_seed(mix(seed, SAMPLE, i))
+            given = {} if asked is None else {"y": asked[i : i + size]}
+            blocks.append(game.sample(size, **given).float().cpu())
+            i += size
+            if blocks[0].ndim == 2 and i >= 1000:
+                size = MANY
+    return torch.cat(blocks)[:n]

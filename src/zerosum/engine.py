@@ -14,16 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from . import processes
-from .draws import accelerators, parts, sow
+from .draws import INIT, ROUND, draw, parts, sow
 from .errors import InputError
 from .game import EMA, Batch, Clock, Game, Move, Objective, Player, Terms, named_terms, only
 from .guard import Guard, NonFinite, explain, guarded, rewind
 from .memory import halved, out_of_memory
 from .optim import set_now
 from .seeds import mix
-
-INIT, ROUND, SAMPLE = range(3)  # what a derived seed is for
-BLOCK = 64  # samples are drawn in blocks of this many, each with a seed of its own
 
 
 class Source(Protocol):
@@ -449,22 +446,6 @@ class Engine:
                 average[name].lerp_(tensor, weight)
             else:
                 average[name].copy_(tensor)
-
-
-@torch.no_grad()
-def draw(game: Game, n: int, seed: int = 0, device: str = "cpu", y: Tensor | None = None) -> Tensor:
-    """`n` samples of a game as it stands, on the CPU, block by block; the global random state is left as it was.
-
-    `y` `[n, ...]` are the conditions of the samples, for games whose `sample` takes them.
-    """
-    blocks = []
-    asked = None if y is None else torch.cat([y, y.new_zeros(BLOCK, *y.shape[1:])]).to(device)
-    with torch.random.fork_rng(accelerators(device)):
-        for i in range(0, max(n, 1), BLOCK):
-            torch.manual_seed(mix(seed, SAMPLE, i))
-            given = {} if asked is None else {"y": asked[i : i + BLOCK]}
-            blocks.append(game.sample(BLOCK, **given).float().cpu())
-    return torch.cat(blocks)[:n]
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:

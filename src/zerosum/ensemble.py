@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .draws import accelerators, sow
-from .engine import ROUND, Engine
+from .draws import ROUND, accelerators, sow
+from .engine import Engine
 from .errors import InputError
 from .fused import (
     Compiler,

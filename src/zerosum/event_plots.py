@@ -11,7 +11,7 @@ import numpy as np
 
 from .conditions import conditional
 from .data.events import kinematics
-from .engine import draw
+from .draws import draw
 from .errors import InputError
 from .judging import energies, told_energy
 from .metrics import events as metrics

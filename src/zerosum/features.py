@@ -103,9 +103,10 @@ class Features(Columns):
         return named
 
     def decode(self, x: Tensor) -> np.ndarray:
-        """Rows as games see them -> the user's columns, strictly inside the bounds that the transforms set."""
-        mean, std = self.affine
-        written = (x.detach().cpu().double() * std + mean)[:, : self.written]
+        """Rows as games see them, or what is written of them -> the user's columns, strictly inside the bounds that the
+        transforms set."""
+        mean, std = (v[: self.written] for v in self.affine)
+        written = x[:, : self.written].detach().cpu().double() * std + mean
         named = self.inverse(self.columns_of(written))
         kept = self.user.values(torch.cat([named[c.name].view(len(x), c.width) for c in self.user.columns], 1).numpy())
         for name, (low, high) in {k: b for step in self.steps for k, b in step.bounds().items()}.items():

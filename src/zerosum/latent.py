@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from . import games
 from .conditions import conditional
-from .engine import BLOCK, SAMPLE
+from .draws import BLOCK, SAMPLE
 from .errors import InputError
 from .game import Game
 from .nets import encoder as encoder_network

@@ -137,3 +137,29 @@ def export(game: Game, spec: Spec, path: Path) -> dict[str, list[Any]]:
 def columns(field: Field) -> list[str]:
     """Names of the numbers of a sample, of a table."""
     return list(field.codec.names) if isinstance(field.codec, Columns) else []
+
+
+class Lowered(nn.Module):
+    """Layers in bfloat16 between a float32 input and output; the last one in float32 where it is `mixed`."""
+
+    def __init__(self, layers: nn.Sequential, mixed: bool):
+        super().__init__()
+        body, last = layers[:-1], layers[-1]
+        self.body, self.last = body.bfloat16(), last if mixed else last.bfloat16()
+        self.mixed = mixed
+
+    def forward(self, z: Tensor) -> Tensor:
+        h = self.body(z.bfloat16())
+        return self.last(h.float() if self.mixed else h).float()
+
+
+def lowered(game: Game, mixed: bool = True) -> None:
+    """Puts the perceptron of a game's generator into bfloat16, but for its last layer where it is `mixed`: bfloat16
+    has eight binary digits, of which features that are written by it would have no more. Raises InputError where the
+    generator begins with no perceptron."""
+    first = game.G[0] if isinstance(game.G, nn.Sequential) else None
+    if not isinstance(first, nn.Sequential) or not isinstance(first[-1], nn.Linear):
+        raise InputError(
+            f"precision bf16 is for generators of rows that are perceptrons; {type(game).__name__}'s is none"
+        )
+    game.G[0] = Lowered(first, mixed)

@@ -18,7 +18,7 @@ from . import zoo
 from .conditions import caption, conditional, some
 from .data import pictures
 from .doctor.page import doctor
-from .engine import draw
+from .draws import draw
 from .errors import InputError
 from .game import algorithm
 from .metrics.cards import Card, by_feature

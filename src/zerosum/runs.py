@@ -37,8 +37,9 @@ from . import __version__, checkpoints, games, processes
 from .conditions import Condition, understand
 from .data import Data
 from .data import open as open_data
-from .engine import draw
+from .draws import draw
 from .errors import InputError, nearest
+from .features import written_only
 from .game import Game
 from .judging import by_energy, energies, judged_on
 from .metrics import Card, evaluate, evaluate_joint, evaluate_translations, to_json
@@ -186,7 +187,8 @@ class Run:
         `condition`, for games that can be told what to draw, is a class by name or number, numbers and attributes as
         "beam=25" or {"beam": 25}, a caption, or a list of several that take turns; see `conditions.understand`.
         """
-        return self.spec.x.decode(self.draw(n, seed, condition, extrapolate))
+        with written_only(self.game):
+            return self.spec.x.decode(self.draw(n, seed, condition, extrapolate))
 
     def joint(self, n: int, seed: int = 0) -> tuple[Tensor, Tensor]:
         """`n` draws of a and b that belong together, in model space."""

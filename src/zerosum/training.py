@@ -289,10 +289,10 @@ def prepare(game: Game, data: Data, settings: Settings) -> Engine:
 
 
 def precision_for(engine: Engine) -> Literal["fp32", "bf16"]:
-    """bfloat16 for convolutions where the device computes in it (a CPU with AVX512-BF16 or AMX, a GPU since Ampere)."""
-    kind = torch.device(engine.device).type
-    native = {"cpu": torch.cpu._is_avx512_bf16_supported, "cuda": torch.cuda.is_bf16_supported}
-    return "bf16" if convolves(engine.game) and kind in native and native[kind]() else "fp32"
+    """bfloat16 for convolutions on a CPU that computes in it (AVX512-BF16, AMX). On a GPU networks of the sizes that
+    were measured wait for its launches, of which autocast makes more."""
+    native = engine.device == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return "bf16" if native and convolves(engine.game) else "fp32"
 
 
 def speed_up(engine: Engine, say: Callable[[str], None] | None = None, strict: bool = False) -> None:

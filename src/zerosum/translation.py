@@ -7,8 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .draws import accelerators
-from .engine import BLOCK
+from .draws import BLOCK, accelerators
 from .errors import InputError
 from .game import Game
 from .seeds import mix

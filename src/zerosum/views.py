@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from .data import pictures
-from .engine import draw
+from .draws import draw
 from .errors import InputError
 from .metrics.features import SIDE, shrink
 from .metrics.transport import sliced_wasserstein

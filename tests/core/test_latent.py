@@ -6,7 +6,8 @@ from torch import nn
 
 from tests.core.toy import LABEL, Rows, picture, rows
 from zerosum import games, latent
-from zerosum.engine import Engine, draw
+from zerosum.draws import draw
+from zerosum.engine import Engine
 from zerosum.errors import InputError
 from zerosum.game import Game, Player
 from zerosum.optim import SGD

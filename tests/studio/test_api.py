@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from zerosum import zoo
-from zerosum.engine import draw
+from zerosum.draws import draw
 from zerosum.errors import InputError
 from zerosum.settings import DataOptions, Settings
 from zerosum.studio import forms

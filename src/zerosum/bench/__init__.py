@@ -38,6 +38,7 @@ from ..games.wgan_gp import WGANGP
 from ..metrics import mode_coverage
 from ..metrics.transport import sliced_wasserstein
 from ..runs import create, versions
+from ..training import pick_device
 from . import events, loops, translating
 
 Turn = Callable[[], Any]
@@ -155,8 +156,11 @@ COMPARISONS = {
 }
 
 
-def run(only: str | None = None, repeats: int = 5, device: str = "cpu") -> list[dict[str, Any]]:
-    """Time all comparisons, or those that `only` names with commas between, print a line each, and give the rows."""
+def run(
+    only: str | None = None, repeats: int = 5, device: str = "cpu", keep: Callable[[list[dict[str, Any]]], object] = len
+) -> list[dict[str, Any]]:
+    """Time all comparisons, or those that `only` names with commas between, print a line each, and give the rows.
+    `keep` is called with what there is after each."""
     known = [*COMPARISONS, *QUALITIES]
     asked = only.split(",") if only else known
     there = known if len(asked) > 1 else [*known, "events"]  # which have a table of their own
@@ -165,8 +169,11 @@ def run(only: str | None = None, repeats: int = 5, device: str = "cpu") -> list[
             raise InputError(f"no comparison {name!r}{nearest(name, there)} There are: {', '.join(there)}")
     if repeats < 1:
         raise InputError(f"repeats must be 1 or more, not {repeats}")
+    device = pick_device(device)
     if asked == ["events"]:
-        return events.run(repeats)
+        rows = events.run(repeats)
+        keep(rows)
+        return rows
     print(
         f"{'name':15} {'ratio':>6} {'spread':>7} {'by CPU':>7} {'loop':>10} {'engine':>10} {'examples/s':>10}"
         f"  ms a round, {torch.get_num_threads()} threads"
@@ -175,6 +182,7 @@ def run(only: str | None = None, repeats: int = 5, device: str = "cpu") -> list[
     for name in asked:
         rows.append(QUALITIES[name](name) if name in QUALITIES else compare(name, COMPARISONS[name], repeats, device))
         print(said(rows[-1]), flush=True)
+        keep(rows)
     return rows
 
 

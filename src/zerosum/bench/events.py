@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..data import open as open_data
 from ..data.events import pythia
@@ -29,7 +29,7 @@ from ..engine import Engine
 from ..errors import InputError
 from ..game import Game
 from ..games.fatgan import FATGAN
-from ..portable import Portable, export
+from ..portable import Portable, export, lowered
 from ..runs import versions
 from ..spec import Spec
 
@@ -88,28 +88,6 @@ class Form:
             return forward(*graph.noise(self.batch)).numpy()
 
         return events
-
-
-class Lowered(nn.Module):
-    """Layers in bfloat16 between a float32 input and output; the last one in float32 where it is `mixed`."""
-
-    def __init__(self, layers: nn.Sequential, mixed: bool):
-        super().__init__()
-        body, last = layers[:-1], layers[-1]
-        self.body, self.last = body.bfloat16(), last if mixed else last.bfloat16()
-        self.mixed = mixed
-
-    def forward(self, z: Tensor) -> Tensor:
-        h = self.body(z.bfloat16())
-        return self.last(h.float() if self.mixed else h).float()
-
-
-def lowered(game: Game, mixed: bool) -> None:
-    """Puts the perceptron of a game's generator into bfloat16."""
-    assert isinstance(game.G, nn.Sequential)
-    first = game.G[0]
-    assert isinstance(first, nn.Sequential)
-    game.G[0] = Lowered(first, mixed)
 
 
 def in_onnxruntime(game: Game, spec: Spec) -> Callable[..., Tensor]:

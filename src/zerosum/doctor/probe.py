@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import debug_unwrap  # what penalties see is wrapped by torch.func.grad
 
-from ..draws import accelerators
-from ..engine import Engine, draw
+from ..draws import accelerators, draw
+from ..engine import Engine
 from ..game import Batch, Game, Move, named_terms, only
 from ..nets import Discriminator
 from ..spec import Field

@@ -19,7 +19,7 @@ from fastapi.staticfiles import StaticFiles
 
 from .. import __version__, event_plots, translation
 from ..conditions import understand
-from ..engine import draw
+from ..draws import draw
 from ..errors import InputError
 from ..runs import Run
 from ..translation import check_direction

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..data import pictures
-from ..engine import draw
+from ..draws import draw
 from ..runs import Run
 from .hype import Session
 from .models import Model, png
