@@ -159,7 +159,5 @@ def lowered(game: Game, mixed: bool = True) -> None:
     generator begins with no perceptron."""
     first = game.G[0] if isinstance(game.G, nn.Sequential) else None
     if not isinstance(first, nn.Sequential) or not isinstance(first[-1], nn.Linear):
-        raise InputError(
-            f"precision bf16 is for generators of rows that are perceptrons; {type(game).__name__}'s is none"
-        )
+        raise InputError(f"precision bf16 is for perceptrons that make rows; {type(game).__name__}'s generator is none")
     game.G[0] = Lowered(first, mixed)

@@ -311,6 +311,15 @@ def test_an_average_is_worn_for_samples_only():
     assert all(torch.equal(v, raw[k]) for k, v in engine.game.state_dict().items())
 
 
+def test_the_first_samples_do_not_depend_on_how_many_there_are():
+    engine = start(Toy())
+    many = engine.sample(12_000, 3)
+    assert len(many) == 12_000
+    assert len(many.unique(dim=0)) == 12_000
+    for n in (1, 64, 1000, 1030, 9999):
+        assert engine.sample(n, 3).equal(many[:n]), n
+
+
 def test_samples_inside_and_outside_of_averaged_are_the_same():
     engine = start(Toy(), ema=50.0).play(5)
     outside = engine.sample(4)

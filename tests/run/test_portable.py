@@ -96,3 +96,24 @@ def test_the_command_line_exports_a_run(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["export", str(made.path), "--onnx", str(tmp_path / "ring.onnx")]) == 0
     assert "inputs   prior ['n', 128]" in capsys.readouterr().out
     assert main(["export", str(made.path), "--onnx", str(tmp_path / "ring.bin")]) == 2
+
+
+def test_sample_in_bfloat16_makes_the_same_events_within_its_rounding(tmp_path: Path):
+    train("fatgan", "ep:500", width=16, depth=2, z_dim=4, rounds=2, batch=32, out=tmp_path, quiet=True, doctor="off")
+    path = next(tmp_path.iterdir())
+    made = []
+    for precision in ("fp32", "bf16"):
+        out = tmp_path / f"{precision}.npz"
+        assert main(["sample", str(path), "-n", "2000", "--precision", precision, "--out", str(out)]) == 0
+        with np.load(out) as file:
+            made.append(np.stack([file[k] for k in ("px", "py", "pz", "E")], 1))
+    assert len(made[1]) == 2000
+    assert not np.array_equal(*made)
+    np.testing.assert_allclose(made[1], made[0], atol=0.5)
+    assert (made[1][:, 2] < 50).all()
+
+
+def test_bfloat16_is_for_perceptrons(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    run = train("dcgan", "digits", width=4, rounds=1, batch=8, out=tmp_path, quiet=True, doctor="off", track="none")
+    assert main(["sample", str(run.path), "--precision", "bf16"]) == 2
+    assert "precision bf16 is for perceptrons that make rows; DCGAN's generator is none" in capsys.readouterr().err

@@ -148,7 +148,7 @@ def test_forms_describe_their_fields():
         "description": "rounds to play in all",
         "default": 10000,
     }
-    assert fields["precision"]["enum"] == ["fp32", "bf16", "auto"]
+    assert fields["precision"]["enum"] == ["fp32", "tf32", "bf16", "auto"]
     assert "out" not in fields
     assert "columns" in forms.schema(DataOptions)["properties"]
 
