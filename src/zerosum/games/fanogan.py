@@ -1,8 +1,10 @@
 """f-AnoGAN: fast unsupervised anomaly detection with generative adversarial networks. Schlegl et al., 2019. doi:10.1016/j.media.2019.01.010"""
 
+from dataclasses import replace
+
 from torch import Tensor
 
-from ..game import Move, Player
+from ..game import Clock, Move, Player
 from ..nets import encoder
 from ..optim import Adam
 from ..spec import Spec
@@ -16,18 +18,24 @@ class FAnoGAN(WGANGP):
     E descends  mean |x - G(E(x))|^2 + kappa mean |f(x) - f(G(E(x)))|^2,  and that is the score, too.
     """
 
-    kappa: float = 1.0  # 0 looks at pixels alone
+    kappa: float | None = None  # None: 1 for pictures, as in the paper; 0.01 for rows; 0 looks at pixels alone
     lr_e: float = 5e-4
+    gan_rounds: int | None = None  # then G and D are done, and E alone goes on, as in the paper; None: they never are
 
     def build(self, spec: Spec) -> None:
         super().build(spec)
+        self.share = self.kappa if self.kappa is not None else 1.0 if spec.x.kind == "image" else 0.01
         self.E = encoder(spec.x, self.z_dim, self.width)
 
     def players(self) -> dict[str, Player]:
         return super().players() | {"E": Player(self.E, Adam(self.lr_e))}
 
     def moves(self) -> list[Move]:
-        return [*super().moves(), Move("E", self.resemble)]
+        return [*(replace(move, when=self.unfinished) for move in super().moves()), Move("E", self.resemble)]
+
+    def unfinished(self, clock: Clock) -> bool:
+        """Are G and D still trained?"""
+        return self.gan_rounds is None or clock.rounds < self.gan_rounds
 
     def encode(self, x: Tensor) -> Tensor:
         """E(x), a latent `[n, z_dim]`."""
@@ -41,7 +49,7 @@ class FAnoGAN(WGANGP):
         """mean |x - G(E(x))|^2 + kappa mean |f(x) - f(G(E(x)))|^2, `[n]`"""
         made = self.reconstruct(x)
         residual = (x - made).square().flatten(1).mean(1)
-        return residual + self.kappa * (self.D.features(x) - self.D.features(made)).square().mean(1)
+        return residual + self.share * (self.D.features(x) - self.D.features(made)).square().mean(1)
 
     def resemble(self, batch):
         """mean |x - G(E(x))|^2 + kappa mean |f(x) - f(G(E(x)))|^2"""
