@@ -124,6 +124,7 @@ def low(c: Comparison) -> Comparison:
 COMPARISONS = {
     "mlp": MLP,
     "mlp_fused": fused(MLP),
+    "mlp_bf16": low(MLP),
     "points": POINTS,
     "points_fused": fused(POINTS),
     "points_seeds": seeds(POINTS),
