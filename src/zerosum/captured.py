@@ -42,6 +42,7 @@ class Captured:
         self.whole = not player.schedule and isinstance(optimizer, KNOWN)
         self.guard: Any = self  # the engine's that is captured, none as yet; a load puts another into it
         self.replay: Function | None = None
+        self.gradients: list[Tensor | None] = []  # where a launch writes them
 
     def __call__(self, batch: Batch, now: Tensor) -> Terms:
         engine = self.engine
@@ -55,10 +56,12 @@ class Captured:
             arrays = list(batch.tensors)
             self.replay = captured(
                 lambda now, *tensors: self.play(Batch(**dict(zip(arrays, tensors, strict=True))), now),
-                [t.to(engine.device) for t in given],
+                [t.to(engine.device, copy=True) for t in given],
                 self.pool,
             )
         (values,) = self.replay(*given)
+        for p, gradient in zip(engine.parameters[self.name], self.gradients, strict=True):
+            p.grad = gradient
         if self.whole:
             engine.count()
         else:
@@ -68,6 +71,7 @@ class Captured:
     def play(self, batch: Batch, now: Tensor) -> list[Tensor]:
         """What is captured."""
         terms = self.graph(batch, now)
+        self.gradients = [p.grad for p in self.engine.parameters[self.name]]
         if self.whole:
             self.engine.use(self.name, now[3:].unbind())
         return [torch.stack([*terms.values()])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from zerosum.engine import Engine
 from zerosum.ensemble import Ensemble
 from zerosum.errors import InputError
 from zerosum.fused import Fused, as_recorded, fuse
-from zerosum.game import Game
+from zerosum.game import Game, Move
 from zerosum.games.dualgan import DualGAN
 from zerosum.games.gan import GAN
 from zerosum.games.wgan import WGAN
@@ -75,6 +76,28 @@ def test_perceptrons_are_the_same_to_the_bit():
         way(Engine(GAN(width=32), Rows.random(300, x=POINTS), batch=64, device="cuda")) for way in (as_it_is, captured)
     )
     assert off(a.play(30), b.play(30)) == 0
+
+
+class Scheduled(Toy):
+    """D has two moves and a schedule, so that its optimizer steps outside of what is captured."""
+
+    def players(self):
+        D, G = super().players().values()
+        return {"D": replace(D, schedule=lambda clock: {"lr": 0.05 / (1 + clock.rounds)}), "G": G}
+
+    def moves(self):
+        discriminate, generate = super().moves()
+        return [discriminate, Move("D", self.weights, every=2), generate]
+
+    def weights(self, batch):
+        return self.D.head.weight.square().sum() * batch.x.square().mean()
+
+
+def test_two_moves_of_one_player_keep_their_gradients_apart():
+    a, b = (
+        way(Engine(Scheduled(), Rows.random(64, x=POINTS), batch=16, device="cuda")) for way in (as_it_is, captured)
+    )
+    assert off(a.play(9), b.play(9)) < 1e-5
 
 
 def test_seeds_are_captured_together():
