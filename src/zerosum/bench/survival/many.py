@@ -64,6 +64,16 @@ def played(out: Path, stops: list[int], worlds: list[int]) -> bool:
     return fine
 
 
+def saved(out: Path) -> bool:
+    """Whether the run in `out` has a checkpoint within 20 s."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        if list(out.glob("*/checkpoints/latest")):
+            return True
+        time.sleep(0.01)
+    return False
+
+
 def tensors(out: Path) -> dict[str, Tensor]:
     return load_file(next(out.glob(f"*/checkpoints/{ROUNDS:06d}/{TENSORS}")))
 
@@ -98,7 +108,7 @@ def elastic(folder: Path, n: int = 24) -> Figures:
 
 def hangs(folder: Path, n: int = 36) -> Figures:
     """One of 2 or 4 processes killed, stopped, or asleep, at a random moment; the others wait 6 s for it."""
-    dice, ended, named, onward = random.Random(5), 0, 0, 0
+    dice, harmed, ended, named, onward = random.Random(5), 0, 0, 0, 0
     took: dict[str, list[float]] = {"killed": [], "stopped": [], "asleep": []}
     harms = dict(zip(took, (signal.SIGKILL, signal.SIGSTOP, signal.SIGUSR2), strict=True))
 
@@ -114,8 +124,12 @@ def hangs(folder: Path, n: int = 36) -> Figures:
         out, how, world = folder / str(i), list(took)[i % 3], (2, 4)[i // 3 % 2]
         out.mkdir()
         pids, _store = joined(world, partial(work, out))
-        while not list(out.glob("*/checkpoints/latest")) and not os.waitpid(pids[0], os.WNOHANG)[0]:
-            time.sleep(0.01)
+        if not saved(out):
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            continue
+        harmed += 1
         time.sleep(dice.uniform(0.0, 1.0))
         victim, began = dice.randrange(world), time.monotonic()
         os.kill(pids[victim], harms[how])
@@ -131,7 +145,8 @@ def hangs(folder: Path, n: int = 36) -> Figures:
         rounds = run.rounds + 5
         onward += training.resume(run, rounds, quiet=True).rounds == rounds
     return {
-        "harms": n,
+        "runs": n,
+        "harmed, having begun within 20 s": harmed,
         "all others ended": ended,
         "who it was is named by all": named,
         "gone on with": onward,
