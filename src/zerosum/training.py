@@ -121,7 +121,10 @@ def auto(data: Data, settings: Settings) -> dict[str, Any]:
         return auto_r3gan(data, settings)
     if game == "cyclegan":
         size = {"width": 32} if data.spec.a.kind == "image" else {}
-        return size | {"decay": (rounds // 2, rounds)}  # the paper's: constant for one half, then to 0
+        same = (
+            {"identity": 0.5} if "sound" in data.spec.a.extra else {}
+        )  # without it melodies are lost, docs/translate.md
+        return size | same | {"decay": (rounds // 2, rounds)}  # the paper's: constant for one half, then to 0
     return {"width": 32} | ({"blocks": 8, "pretrain": rounds // 4} if game == "srgan" else {})
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zerosum.claims import _domains, discogan, dtn
+from zerosum.claims import _domains, _voices, discogan, dtn
 from zerosum.claims._rigs import judge
 
 
@@ -40,6 +40,27 @@ def test_the_negative_itself_is_kept_and_another_digits_is_not():
     wrong = _domains.kept(engine(Known(lambda x: -x.roll(1, 0))), 0)
     assert wrong["class kept"] < 0.2
     assert wrong["error"] == pytest.approx(wrong["another digit's"], rel=0.05)
+
+
+def test_a_twin_is_told_from_anothers(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_domains, "twins", lambda change: _domains.negatives())  # no MNIST is needed for this
+    right = _domains.paired(engine(Known(lambda x: -x)), "inverted", 0)
+    assert (right["own"], right["class"], right["error"], right["cycle"]) == (1, 1, 0, 0)
+    wrong = _domains.paired(engine(Known(lambda x: -x.roll(1, 0))), "inverted", 0)
+    assert wrong["own"] == 0
+    assert wrong["class"] < 0.2
+
+
+def test_melodies_are_heard_in_the_voice_that_sang_them():
+    wanted, seen = _voices.new("whistle")
+    right = _voices.understood(seen[:20]) == wanted[:20]
+    assert float(right.double().mean()) > 0.9, "there and back through spectrograms"
+    assert float((_voices.understood(seen[:20].flip(2)) == wanted[:20]).double().mean()) < 0.4
+    for voice in _voices.OVERTONES:
+        waves = [_voices.sung(voice, melody, i) for i, melody in enumerate(wanted)]
+        assert torch.equal(torch.stack([_voices.notes(wave) for wave in waves]), wanted)
+    data = _voices.voices()
+    assert [data.all(name).shape for name in "ab"] == [(600, 1, 32, 32)] * 2
 
 
 def test_a_relation_that_is_one_to_one_is_told_from_one_that_is_not():

@@ -240,6 +240,12 @@ def test_sound_goes_in_and_sound_comes_out(zerosum, sound_run: Run, here: Path):
     assert said.strip().endswith("translated/a.wav")
 
 
+def test_auto_keeps_what_is_sung_and_leaves_pictures_free(zerosum, sound_run: Run):
+    for source, identity in ((sound_run.config["data"]["source"], 0.5), ("digits,inverted:digits", 0.0)):
+        status, out, errors = zerosum("train", "auto", source, "--dry-run")
+        assert (status, yaml.safe_load(out)["hyperparameters"]["identity"]) == (0, identity), errors
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

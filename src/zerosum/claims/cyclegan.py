@@ -7,15 +7,20 @@ from ..games.cyclegan import CycleGAN
 from . import Claim, Found
 from ._domains import NEAREST, paired, twins
 from ._rigs import play
+from ._voices import sung_again, voices
 
 
-def exchanged(data: Source, rounds: int, seed: int, idea: bool) -> Engine:
-    game = CycleGAN(width=16, blocks=1, norm="batch", lam=10.0 if idea else 0.0, lr=5e-4)
-    return play(game, data, rounds, seed, batch=32)
+def exchanged(data: Source, rounds: int, seed: int, idea: bool, batch: int = 32, identity: float = 0.0) -> Engine:
+    game = CycleGAN(width=16, blocks=1, norm="batch", lam=10.0 if idea else 0.0, identity=identity, lr=5e-4)
+    return play(game, data, rounds, seed, batch=batch)
 
 
 def twin(change: str, seed: int, idea: bool) -> Found:
     return paired(exchanged(twins(change), 300, seed, idea), change, seed)
+
+
+def voice(seed: int, idea: bool) -> Found:
+    return sung_again(exchanged(voices(), 300, seed, idea, batch=8, identity=0.5), seed)
 
 
 SAYS = (
@@ -53,5 +58,21 @@ CLAIMS = [
         seeds=(3, 4, 5),
         data=("mnist",),
         beside=READINGS,
+    ),
+    Claim(
+        "voices",
+        "So a voice becomes another and sings the same melody (the lecture's transformation of speech; with the "
+        "identity term of Sec. 5.2).",
+        "share of 100 new melodies of a reed, translated into a whistle and made audible, all four notes of which are "
+        "heard; 600 recordings of each voice, of other melodies, 300 rounds of 8",
+        0.6,
+        "higher",
+        "lam = 0: neither the cycle nor identity",
+        voice,
+        seeds=(3, 4, 5),
+        beside="the voices are made of tones; readings in order: share of melodies, share of notes, mean absolute "
+        "error of spectrograms to the whistle's own in [-1, 1], and that of another melody's; of the whistle's own "
+        "recordings, there and back through spectrograms, 0.88 of the melodies are heard, of the reed's 0.39. In "
+        "exploration (seed 100) the cycle without identity kept the melody in 0.03, 0.31 and 0.92 of spectrograms",
     ),
 ]
