@@ -37,8 +37,9 @@ def together(
     folder: Path, task: Callable[..., Any], world: int, *args: Any, timeout: float = 60.0, stopped: int = 0
 ) -> list[int | None]:
     """`task(folder, *args)` in each of `world` forked processes that have joined; their exit codes. One that stands
-    still does not count, once the others have ended."""
-    store = dist.TCPStore("127.0.0.1", 0, None, True, wait_for_workers=False)  # pyright: ignore[reportPrivateImportUsage]
+    still does not count, once the others have ended. They meet at a place that is made when all are forked: one forked
+    while a thread of it looks up an address would wait for ever."""
+    ours, theirs = os.pipe()
 
     def process(rank: int) -> None:
         torch.set_num_threads(1)
@@ -47,7 +48,7 @@ def together(
             "WORLD_SIZE": world,
             "LOCAL_RANK": rank,
             "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": store.port,
+            "MASTER_PORT": int(os.read(ours, 5)),
         }
         place["TORCHELASTIC_USE_AGENT_STORE"] = True
         os.environ.update({k: str(v) for k, v in place.items()})
@@ -58,6 +59,10 @@ def together(
     started = [context.Process(target=process, args=(rank,)) for rank in range(world)]
     for p in started:
         p.start()
+    store = dist.TCPStore("127.0.0.1", 0, None, True, wait_for_workers=False)  # pyright: ignore[reportPrivateImportUsage]
+    os.write(theirs, f"{store.port:05}".encode() * world)
+    os.close(ours)
+    os.close(theirs)
     deadline = time.monotonic() + 150
     while time.monotonic() < deadline and sum(p.exitcode is None for p in started) > stopped:
         time.sleep(0.05)
@@ -109,6 +114,7 @@ class Normed(Toy):
     """Batch norm in both networks, and the slope of D through its batch norm."""
 
     def build(self, spec: Spec) -> None:
+        super().build(spec)
         self.G = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, spec.x.size))
         features = nn.Sequential(nn.Linear(spec.x.size, 8), nn.BatchNorm1d(8), nn.Tanh())
         self.D = Discriminator(features, 8)

@@ -28,18 +28,26 @@ PATIENCE = 6.0  # seconds that a process may leave the others waiting
 
 
 def joined(world: int, work: Callable[[int], Any]) -> tuple[list[int], Any]:
-    """So many processes that do `work(rank)` together; their numbers, and the place where they meet."""
-    store = dist.TCPStore("127.0.0.1", 0, None, True, wait_for_workers=False)  # pyright: ignore[reportPrivateImportUsage]
+    """So many processes that do `work(rank)` together; their numbers, and the place where they meet.
+
+    The place is made when all are forked: one forked while a thread of it looks up an address would wait for ever.
+    """
+    ours, theirs = os.pipe()
 
     def join(rank: int) -> None:
         torch.set_num_threads(1)
-        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "MASTER_PORT": store.port}
+        place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world, "MASTER_PORT": int(os.read(ours, 5))}
         os.environ.update({k: str(v) for k, v in place.items()} | {"MASTER_ADDR": "127.0.0.1"})
         os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "True"
         with processes.joined(PATIENCE):
             work(rank)
 
-    return [forked(partial(join, rank)) for rank in range(world)], store
+    pids = [forked(partial(join, rank)) for rank in range(world)]
+    store = dist.TCPStore("127.0.0.1", 0, None, True, wait_for_workers=False)  # pyright: ignore[reportPrivateImportUsage]
+    os.write(theirs, f"{store.port:05}".encode() * world)
+    os.close(ours)
+    os.close(theirs)
+    return pids, store
 
 
 def train(out: Path, rounds: int) -> None:
