@@ -44,14 +44,14 @@ def by_critic(seed: int) -> Found:
 
 
 AUC = (
-    "AUC of 503 held-out 8x8 digits of which zeros to fours, all that was trained on, are normal; 2000 rounds of the GAN, "
-    "4000 of the encoder, at lr = 0.001"
+    "AUC of 503 held-out 8x8 digits of which zeros to fours, all that was trained on, are normal; 2000 rounds of the "
+    "GAN, 4000 of the encoder, at lr = 0.001"
 )
 BESIDE = (
-    "the distance to the mean digit reads 0.541, 16 principal components 0.955, an autoencoder 0.988. Calibration, seeds 100, 101, 102: 0.96, 0.95, 0.96; "
-    "by ziz 0.86, 0.82, 0.82, by D 0.72, 0.59, 0.63. Where threes "
-    "alone were normal, which the distance to the mean tells at 0.977, it read 0.92 of at least 0.93 (0.96, 0.92, 0.90), "
-    "with features that counted a hundred times as much"
+    "the distance to the mean digit reads 0.541, 16 principal components 0.955, an autoencoder 0.988. Calibration, "
+    "seeds 100, 101, 102: 0.96, 0.95, 0.96; by ziz 0.86, 0.82, 0.82, by D 0.72, 0.59, 0.63. Where threes alone were "
+    "normal, which the distance to the mean tells at 0.977, it read 0.92 of at least 0.93 (0.96, 0.92, 0.90), with "
+    "features that counted a hundred times as much"
 )
 
 CLAIMS = [
