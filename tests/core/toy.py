@@ -12,7 +12,6 @@ from zerosum.game import EMA, Batch, Game, Move, Player
 from zerosum.losses import fake, real
 from zerosum.nets import Discriminator, mlp
 from zerosum.optim import SGD
-from zerosum.priors import Normal
 from zerosum.seeds import mix
 from zerosum.spec import Classes, Column, Columns, Field, Pixels, Spec, Words
 
@@ -103,7 +102,6 @@ class Toy(Game):
     lr: float = 0.05
 
     def build(self, spec: Spec) -> None:
-        self.prior = Normal(2)
         self.G = mlp(2, self.width, spec.x.size)
         self.D = Discriminator(mlp(spec.x.size, self.width, last=nn.ReLU()), self.width)
 
@@ -114,7 +112,7 @@ class Toy(Game):
         return [Move("D", self.discriminate), Move("G", self.generate)]
 
     def sample(self, n: int) -> Tensor:
-        return self.G(self.prior(n))
+        return self.G(torch.randn(n, 2, device=next(self.G.parameters()).device))
 
     def discriminate(self, batch):
         return {"real": real(self.D(batch.x)), "fake": fake(self.D(self.sample(batch.n)))}
