@@ -19,8 +19,8 @@ class Known:
         self.translate, self.translate_back = there, back or there
 
 
-def engine(game: Known) -> Any:
-    return SimpleNamespace(averaged=lambda: nullcontext(game), game=game)
+def engine(game: Known, data: Any = None) -> Any:
+    return SimpleNamespace(averaged=lambda: nullcontext(game), game=game, data=data)
 
 
 def test_negatives_are_of_other_digits_and_the_truth_is_held_out():
@@ -33,22 +33,13 @@ def test_negatives_are_of_other_digits_and_the_truth_is_held_out():
     assert float(torch.cdist(a, -b).min()) > 0, "no digit is in both domains"
 
 
-def test_the_negative_itself_is_kept_and_another_digits_is_not():
-    right = _domains.kept(engine(Known(lambda x: -x)), 0)
-    assert right["class kept"] > 0.98
-    assert (right["error"], right["cycle"]) == (0.0, 0.0)
-    wrong = _domains.kept(engine(Known(lambda x: -x.roll(1, 0))), 0)
-    assert wrong["class kept"] < 0.2
-    assert wrong["error"] == pytest.approx(wrong["another digit's"], rel=0.05)
-
-
-def test_a_twin_is_told_from_anothers(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(_domains, "twins", lambda change: _domains.negatives())  # no MNIST is needed for this
-    right = _domains.paired(engine(Known(lambda x: -x)), "inverted", 0)
+def test_the_negative_itself_is_ones_own_and_another_digits_is_not():
+    right = _domains.paired(engine(Known(lambda x: -x), _domains.negatives()), 0, 503)
     assert (right["own"], right["class"], right["error"], right["cycle"]) == (1, 1, 0, 0)
-    wrong = _domains.paired(engine(Known(lambda x: -x.roll(1, 0))), "inverted", 0)
+    wrong = _domains.paired(engine(Known(lambda x: -x.roll(1, 0)), _domains.negatives()), 0, 503)
     assert wrong["own"] == 0
     assert wrong["class"] < 0.2
+    assert wrong["error"] == pytest.approx(wrong["another digit's"], rel=0.05)
 
 
 def test_melodies_are_heard_in_the_voice_that_sang_them():

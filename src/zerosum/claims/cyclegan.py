@@ -5,7 +5,7 @@ from functools import partial
 from ..engine import Engine, Source
 from ..games.cyclegan import CycleGAN
 from . import Claim, Found
-from ._domains import NEAREST, paired, twins
+from ._domains import NEAREST, READINGS, paired, twins
 from ._rigs import play
 from ._voices import sung_again, voices
 
@@ -16,7 +16,7 @@ def exchanged(data: Source, rounds: int, seed: int, idea: bool, batch: int = 32,
 
 
 def twin(change: str, seed: int, idea: bool) -> Found:
-    return paired(exchanged(twins(change), 300, seed, idea), change, seed)
+    return paired(exchanged(twins(change), 300, seed, idea), seed, 400)
 
 
 def voice(seed: int, idea: bool) -> Found:
@@ -27,17 +27,13 @@ SAYS = (
     "Unpaired, with cycle consistency, each picture finds its own counterpart; the adversaries alone are content with "
     "any picture of the other domain (Sec. 5.1.4)."
 )
-READINGS = (
-    "readings in order: share nearer to their own truth than to any other's, share whose nearest truth is of their "
-    "class, mean absolute error to the truth in [-1, 1], that of another digit's truth, and that of the way there and "
-    "back"
-)
+MNIST = "MNIST digits of 16x16"
 
 CLAIMS = [
     Claim(
         "pairing",
         SAYS,
-        f"{NEAREST.format('negative')}; learnt from others, 300 rounds of 32",
+        f"{NEAREST.format(400, MNIST, 'negative')}; learnt from others, 300 rounds of 32",
         0.8,
         "higher",
         "lam = 0: no cycle",
@@ -50,7 +46,7 @@ CLAIMS = [
     Claim(
         "colours",
         SAYS,
-        f"{NEAREST.format('twin')} in colours of heat; learnt from others, 300 rounds of 32",
+        f"{NEAREST.format(400, MNIST, 'twin')} in colours of heat; learnt from others, 300 rounds of 32",
         0.8,
         "higher",
         "lam = 0: no cycle",
