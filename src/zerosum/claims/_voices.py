@@ -22,7 +22,7 @@ RATE, SIZE = 8000, (32, 32)  # samples a second; mel bands and columns, about ha
 EAR = Ear.at(RATE, SIZE[0])
 LENGTH = EAR.hop * (SIZE[1] - 1)
 NOTES = 4  # of a melody
-TONES = 220 * 2 ** (torch.arange(8) / 4)  # hertz: minor thirds up from a
+TONES = 440 * 2 ** (torch.arange(8) / 4)  # hertz: minor thirds up from a, more than a mel band apart
 OVERTONES = {"reed": [1 / k for k in range(1, 18)], "whistle": [1.0]}
 HISS = {"reed": 0.001, "whistle": 0.03}
 

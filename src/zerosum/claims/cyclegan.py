@@ -61,14 +61,16 @@ CLAIMS = [
         "identity term of Sec. 5.2).",
         "share of 100 new melodies of a reed, translated into a whistle and made audible, all four notes of which are "
         "heard; 600 recordings of each voice, of other melodies, 300 rounds of 8",
-        0.6,
+        0.8,
         "higher",
         "lam = 0: neither the cycle nor identity",
         voice,
-        seeds=(3, 4, 5),
+        seeds=(6, 7, 8),
         beside="the voices are made of tones; readings in order: share of melodies, share of notes, mean absolute "
         "error of spectrograms to the whistle's own in [-1, 1], and that of another melody's; of the whistle's own "
-        "recordings, there and back through spectrograms, 0.88 of the melodies are heard, of the reed's 0.39. In "
-        "exploration (seed 100) the cycle without identity kept the melody in 0.03, 0.31 and 0.92 of spectrograms",
+        "recordings, there and back through spectrograms, 0.99 of the melodies are heard, of the reed's 0.68. In "
+        "exploration (seed 100) the cycle without identity kept the melody in 0.03, 0.31 and 0.92 of spectrograms. A "
+        "first experiment, on seeds 3, 4, 5, read 0.04, 0.98, 0.44 of at least 0.6: its lowest tones were closer "
+        "than the mel bands. In this one all are an octave higher, and the threshold is above the reed's own",
     ),
 ]
