@@ -312,6 +312,15 @@ def test_what_a_killed_verify_has_done_is_not_done_again(tmp_path: Path):
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["lsgan.json"]
 
 
+def test_what_a_killed_process_half_wrote_is_forgotten_too(tmp_path: Path):
+    kept = claims.Kept(tmp_path / "kept", "lsgan")
+    kept.put(claims.Run("pull", 0, True, {"pull": 3.0}, 0.1))
+    whole = next((tmp_path / "kept").iterdir())
+    whole.with_suffix(".4711").write_text("{")
+    kept.clear()
+    assert not (tmp_path / "kept").exists()
+
+
 def test_an_unknown_game_is_an_input_error():
     with pytest.raises(InputError, match="did you mean 'gan'"):
         claims.verify("gna")

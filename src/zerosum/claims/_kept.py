@@ -8,6 +8,7 @@ is run anew. Comments and layout do not count. Data that was replaced under its 
 from __future__ import annotations
 
 import ast
+import glob
 import json
 import os
 import sys
@@ -79,9 +80,10 @@ class Kept:
         return [m for m in sorted(modules) if digest(now.get(m)) != digest(self.code.get(m))]
 
     def clear(self) -> None:
-        """Forget all that were asked for."""
+        """Forget all that were asked for, and what of them was half written when its process was killed."""
         for path in self.seen:
-            path.unlink(missing_ok=True)
+            for each in self.folder.glob(f"{glob.escape(path.stem)}.*"):
+                each.unlink(missing_ok=True)
         if self.folder.exists() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
