@@ -1,6 +1,7 @@
 """Runs of a few rounds, made once, and the command line in this process or in one of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,7 +26,7 @@ TINY = dict(rounds=4, batch=8, save_every=2, log_every=1, track="none", quiet=Tr
 
 
 def start(*words: str, cwd: Path) -> subprocess.Popen[str]:
-    """`zerosum ...` in a process of its own."""
+    """`zerosum ...` in a process of its own, which Ctrl-C reaches though the tests may run in a shell's background."""
     return subprocess.Popen(
         [sys.executable, "-m", "zerosum", *words],
         cwd=cwd,
@@ -33,6 +34,7 @@ def start(*words: str, cwd: Path) -> subprocess.Popen[str]:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
