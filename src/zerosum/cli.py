@@ -28,7 +28,6 @@ AnyGame = Positional[Annotated[str | None, arg(metavar="[GAME]")]]
 Source = Positional[Annotated[str, arg(metavar="DATA")]]
 AnySource = Positional[Annotated[str | None, arg(metavar="[DATA]")]]
 AnyRuns = Positional[Annotated[str, arg(metavar="[RUNS]")]]
-Count = Annotated[int, arg(aliases=["-n"])]
 AnyCount = Annotated[int | None, arg(aliases=["-n"])]
 
 

@@ -155,9 +155,7 @@ class Engine:
         if self.guard.waits:
             self.check()
         for name in self.averages:
-            ema = self.players[name].ema
-            assert ema is not None
-            weight = 1 - ema.decay(self.batch * len(batches), self.clock)
+            weight = self.players[name].renewal(self.batch * len(batches), self.clock)
             (self.fused.average if self.fused else self.average)(name, weight)
         self.heard |= self.asked if self.world == 1 else set()
         self.clock.rounds += 1

@@ -89,9 +89,7 @@ class Ensemble:
                     batches.append(together([engine.next_batch() for engine in self.engines]))
                 self._descend(move, batches[i])
         for player in self.averages:
-            ema = self.players[player].ema
-            assert ema is not None
-            self.fused.average(player, 1 - ema.decay(self.first.batch * len(batches), clock))
+            self.fused.average(player, self.players[player].renewal(self.first.batch * len(batches), clock))
         for engine in self.engines:
             engine.clock.rounds += 1
 
@@ -128,7 +126,7 @@ class Ensemble:
     # What it is made of.
 
     def _recorder(self, compiler: Compiler) -> Fused:
-        return Fused(self.first, compiler, strict=True, make=self._together, whole=self)
+        return Fused(self.first, compiler, strict=True, make=self._together, user=self)
 
     def _descend(self, move: Move, batch: Batch) -> None:
         terms = self.fused(move.player, move.objective, batch, move.gain(self.first.clock), move.divisible)

@@ -155,10 +155,10 @@ class Fused:
         compiler: Compiler = inductor,
         strict: bool = False,
         make: Make | None = None,
-        whole: Engine | Ensemble | None = None,  # who uses the gradients, if not the engine
+        user: Engine | Ensemble | None = None,  # of the gradients, if not the engine
     ):
         self.engine, self.compiler, self.strict, self.make = engine, compiler, strict, make or compiled
-        self.whole = whole or engine
+        self.user = user or engine
         self.graphs: dict[Any, Graph | None] = {}
         self.pool = torch.cuda.graph_pool_handle() if engine.device.startswith("cuda") else None  # memory of captures
         self.captured: dict[Graph, Captured] = {}
@@ -173,10 +173,10 @@ class Fused:
         now = moment(self.engine.clock, gain, self.engine.at)
         if self.pool is None:
             terms = graph(batch, now.to(self.engine.device))
-            self.whole.step(name)
+            self.user.step(name)
             return terms
         if graph not in self.captured:
-            self.captured[graph] = Captured(self.whole, name, graph, self.pool)
+            self.captured[graph] = Captured(self.user, name, graph, self.pool)
         try:
             return self.captured[graph](batch, now)
         except Uncapturable as error:
@@ -187,10 +187,10 @@ class Fused:
     def average(self, name: str, weight: float) -> None:
         """Move the average of player `name` by `weight` of the way to what it is now."""
         if self.pool is None:
-            self.whole.average(name, weight)
+            self.user.average(name, weight)
             return
         if name not in self.averages:
-            self.averages[name] = Averages(self.whole, name, self.pool)
+            self.averages[name] = Averages(self.user, name, self.pool)
         self.averages[name](weight)
 
     def prepare(self, name: str, objective: Objective, batch: Batch, divisible: bool) -> Graph | None:

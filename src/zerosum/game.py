@@ -100,6 +100,11 @@ class Player:
         """Each parameter once, in a fixed order, however often it is shared."""
         return list(dict.fromkeys(p for m in self.owned() for p in m.parameters()))
 
+    def renewal(self, examples: int, clock: Clock) -> float:
+        """The share of what it is now in its average, after `examples` more examples."""
+        assert self.ema is not None
+        return 1 - self.ema.decay(examples, clock)
+
 
 Objective = Callable[[Batch], Loss]
 

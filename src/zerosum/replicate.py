@@ -16,7 +16,7 @@ from .display import Display
 from .engine import NonFinite
 from .ensemble import Ensemble
 from .errors import InputError
-from .fused import START, Unfusable, pays
+from .fused import START, Unfusable, as_recorded, pays, usual
 from .game import Game
 from .recorder import Recorder, signals
 from .runs import Run
@@ -74,8 +74,9 @@ def _play(runs: list[Run], ensemble: Ensemble, settings: Settings) -> list[Run]:
         for record in records:
             record.reals()
             record.picture()
+        later = usual(ensemble.device) is not as_recorded  # or they are played as is usual already
         while clock.rounds < rounds:
-            if clock.rounds == START and settings.fused == "auto" and pays(ensemble.first, rounds, len(runs)):
+            if clock.rounds == START and settings.fused == "auto" and later and pays(ensemble.first, rounds, len(runs)):
                 compiling(ensemble.compile, ensemble.first, show.say)
             ensemble.round()
             end = bool(caught) or clock.rounds == rounds

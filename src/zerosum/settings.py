@@ -24,9 +24,7 @@ class Settings:
     devices: int | None = None  # processes, one a GPU or a share of the cores; None: one, or as torchrun or SLURM say
     timeout: float = 600.0  # seconds that a process may leave the others waiting before it counts as lost
     threads: int | None = None  # of the CPU; None: as many as torch thinks right
-    precision: Literal["fp32", "tf32", "bf16", "auto"] = (
-        "fp32"  # bf16: bfloat16 autocast; auto: that, where it is faster
-    )
+    precision: Literal["fp32", "tf32", "bf16", "auto"] = "fp32"  # bf16: autocast; tf32: a GPU's; auto: what is faster
     fused: Literal["auto", "on", "off"] = "auto"  # compile the steps: auto, where the rounds repay it
     ema: float | None = None  # half-life in examples of averaged weights, for players that declare none
     augment: str | None = None  # of pictures before D: diffaugment, or some of color,translation,cutout

@@ -121,9 +121,8 @@ def auto(data: Data, settings: Settings) -> dict[str, Any]:
         return auto_r3gan(data, settings)
     if game == "cyclegan":
         size = {"width": 32} if data.spec.a.kind == "image" else {}
-        same = (
-            {"identity": 0.5} if "sound" in data.spec.a.extra else {}
-        )  # without it melodies are lost, docs/translate.md
+        # Without the identity term melodies are lost, docs/translate.md.
+        same = {"identity": 0.5} if "sound" in data.spec.a.extra else {}
         return size | same | {"decay": (rounds // 2, rounds)}  # the paper's: constant for one half, then to 0
     return {"width": 32} | ({"blocks": 8, "pretrain": rounds // 4} if game == "srgan" else {})
 

@@ -158,7 +158,10 @@ COMPARISONS = {
 
 
 def run(
-    only: str | None = None, repeats: int = 5, device: str = "cpu", keep: Callable[[list[dict[str, Any]]], object] = len
+    only: str | None = None,
+    repeats: int = 5,
+    device: str = "cpu",
+    keep: Callable[[list[dict[str, Any]]], None] = lambda rows: None,
 ) -> list[dict[str, Any]]:
     """Time all comparisons, or those that `only` names with commas between, print a line each, and give the rows.
     `keep` is called with what there is after each."""
